@@ -1,0 +1,44 @@
+# Everything runs in .venv, which each target makes for itself.
+#
+#   make demo                            upload sample photos to the file system, print their thumbs, serve a gallery
+#   make demo PHOTOS=~/Pictures          the same with photos of your own (files or folders)
+#   make demo STORAGE=s3                 the same with an S3 server started for it
+#   make demo PORT=8000 DEMO_ARGS=--no-serve
+#   make test TEST_ARGS="-k naming -x"
+#   make lint
+#   make bench PHOTOS=~/Pictures
+#   make clean
+
+PYTHON ?= python3
+PHOTOS ?=
+STORAGE ?= file
+PORT ?= 0
+DEMO_ARGS ?=
+TEST_ARGS ?=
+
+BIN := .venv/bin
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/.installed-demo
+	$(BIN)/python testproject/demo.py --storage $(STORAGE) --port $(PORT) $(if $(PHOTOS),--photos "$(PHOTOS)") $(DEMO_ARGS)
+
+test: .venv/.installed-test
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+lint: .venv/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/.installed-test
+	$(BIN)/python -m tests.benchmarks $(PHOTOS)
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .tox build dist htmlcov .coverage testproject/var *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.installed-%: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable ".[$*]"
+	touch $@

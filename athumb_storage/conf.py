@@ -1,0 +1,39 @@
+"""The settings of this package, read once and again whenever a test overrides them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+
+from athumb_storage.exceptions import InvalidThumb
+from athumb_storage.specs import ThumbSet
+
+
+@lru_cache
+def project_thumbs() -> ThumbSet:
+    """`ATHUMB_THUMBS`: the thumbs of every storage that is given none of its own."""
+    try:
+        return ThumbSet(getattr(settings, "ATHUMB_THUMBS", None))
+    except InvalidThumb as error:
+        raise ImproperlyConfigured(f"ATHUMB_THUMBS: {error}") from error
+
+
+@lru_cache
+def cache_buster() -> str:
+    """`MEDIA_CACHE_BUSTER` as a query string, such as "cbust=42"; "" if there is none."""
+    value = getattr(settings, "MEDIA_CACHE_BUSTER", "")
+    return urlencode({"cbust": value}) if value else ""
+
+
+@receiver(setting_changed)
+def _read_again(*, setting: str, **_: Any) -> None:
+    if setting == "ATHUMB_THUMBS":
+        project_thumbs.cache_clear()
+    elif setting == "MEDIA_CACHE_BUSTER":
+        cache_buster.cache_clear()

@@ -1,0 +1,54 @@
+"""Every error of this package; all derive from `AthumbError`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class AthumbError(Exception):
+    """The base of every error this package raises."""
+
+
+class InvalidThumb(AthumbError, ValueError):
+    """A thumb set, a `Thumb` or one of its options is wrong; the message names them."""
+
+
+class UnknownThumb(AthumbError, LookupError):
+    """No thumb of that name is configured; the message lists those that are."""
+
+    def __init__(self, thumb: object, known: Iterable[str]) -> None:
+        names = ", ".join(repr(name) for name in known) or "none"
+        super().__init__(f"Unknown thumb {thumb!r}. Known thumbs: {names}.")
+
+
+class AmbiguousThumb(AthumbError, LookupError):
+    """Several fields define a thumb of that name differently, so only a field's own storage can tell."""
+
+
+class OriginalSizeUnknown(AthumbError):
+    """A thumb's size follows from the original's, which is not at hand without reading the file."""
+
+
+class UploadedImageIsUnreadableError(AthumbError, ValueError):
+    """The upload is no image, or an image that cannot be decoded. Nothing of it was stored."""
+
+
+class RenderingError(AthumbError):
+    """A thumb could not be scaled or encoded."""
+
+
+class UploadFailed(AthumbError):
+    """The original or one of its thumbs could not be stored; what this save had stored was removed again.
+
+    Attributes:
+        name: the original's name, as asked for.
+        left_behind: the keys that could not be removed again, normally empty.
+    """
+
+    def __init__(self, name: str, reason: object, left_behind: Iterable[str] = ()) -> None:
+        self.name = name
+        self.left_behind = tuple(left_behind)
+        message = f"Could not store {name!r} with its thumbs: {reason}"
+        if self.left_behind:
+            message += f" (left behind: {', '.join(self.left_behind)})"
+        super().__init__(message)

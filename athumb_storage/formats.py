@@ -1,0 +1,69 @@
+"""Image formats: their names, extensions, MIME types and magic numbers. Pure: no Django, no Pillow."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+EXTENSIONS: Final = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "AVIF": "avif"}
+"""The formats a thumb can be written in, with the extension of its key."""
+
+ALIASES: Final = {"JPG": "JPEG"}
+
+MIME_TYPES: Final = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "GIF": "image/gif",
+    "WEBP": "image/webp",
+    "AVIF": "image/avif",
+    "BMP": "image/bmp",
+    "TIFF": "image/tiff",
+}
+"""The formats an original is read in, with the content type it is stored with."""
+
+HEAD_SIZE: Final = 32
+"""How many bytes of a file `sniff` wants to see."""
+
+# The sizes that a BMP's second header can have, one for each version of it.
+_BMP_HEADER_SIZES: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
+
+
+def canonical(name: str) -> str | None:
+    """`name` as this package spells the format ("jpg" -> "JPEG"), or None if no thumb can be written in it."""
+    upper = name.upper()
+    upper = ALIASES.get(upper, upper)
+    return upper if upper in EXTENSIONS else None
+
+
+def format_of_name(name: str) -> str | None:
+    """The format that the extension of `name` stands for, or None."""
+    _, dot, extension = name.rpartition("/")[2].rpartition(".")
+    return canonical(extension) if dot else None
+
+
+def sniff(head: bytes) -> str | None:
+    """The image format of a file that begins with `head`, or None if it is not an image we read.
+
+    Only magic numbers are looked at: a file name or a client's content type proves nothing. The numbers are those of
+    the WHATWG MIME Sniffing Standard, section 6.1, of TIFF 6.0, section 2, and of AVIF 1.1, section 6.
+    """
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[4:12] in (b"ftypavif", b"ftypavis"):
+        return "AVIF"
+    if head.startswith((b"II*\x00", b"MM\x00*")):
+        return "TIFF"
+    return "BMP" if _is_bmp(head) else None
+
+
+def _is_bmp(head: bytes) -> bool:
+    # "BM" alone also begins ordinary text, so the reserved zeros and the size of the second header count as well.
+    if len(head) < 18 or not head.startswith(b"BM") or head[6:10] != b"\x00\x00\x00\x00":
+        return False
+    return struct.unpack_from("<I", head, 14)[0] in _BMP_HEADER_SIZES

@@ -1,0 +1,71 @@
+"""Naming: the rule from (original name, thumb) to thumb key, and back. Pure string work."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Protocol, runtime_checkable
+
+from athumb_storage.specs import Thumb
+
+
+@runtime_checkable
+class Naming(Protocol):
+    """Where thumbs are stored. A project may pass an object of its own with these three methods."""
+
+    def key(self, name: str, thumb_name: str, thumb: Thumb, extension: str) -> str:
+        """The thumb key for the original `name`; `extension`, without a dot, is that of the thumb's format."""
+        ...
+
+    def prefix(self, name: str) -> str | None:
+        """What the thumb keys of the original `name`, and no other keys, begin with; None if nothing is just that.
+
+        It ends with a slash, so that it is a folder where there are folders.
+        """
+        ...
+
+    def original(self, key: str) -> str | None:
+        """The name of the original that the thumb `key` belongs to; None if `key` is no thumb key or cannot tell."""
+        ...
+
+
+class FolderNaming:
+    """`photos/cat.jpg` -> `photos/cat.jpg.thumbs/large.jpg`: a folder of thumbs beside each original."""
+
+    _KEY: Final = re.compile(r"(.+)\.thumbs/[^/]+", re.DOTALL)
+
+    def key(self, name: str, thumb_name: str, thumb: Thumb, extension: str) -> str:
+        return f"{name}.thumbs/{thumb_name}.{extension}"
+
+    def prefix(self, name: str) -> str | None:
+        return f"{name}.thumbs/"
+
+    def original(self, key: str) -> str | None:
+        match = self._KEY.fullmatch(key)
+        return match[1] if match else None
+
+
+class AthumbNaming:
+    """`photos/cat.JPG` -> `photos/cat_large.JPG`: the rule of django-athumb, so that its buckets keep their URLs.
+
+    The extension is the original's own, spelled as it is, unless the thumb names a format. Keys cannot be told from
+    the names of originals, so there is neither a prefix nor a way back.
+    """
+
+    def key(self, name: str, thumb_name: str, thumb: Thumb, extension: str) -> str:
+        folder, slash, file_name = name.rpartition("/")
+        stem, dot, own_extension = file_name.rpartition(".")
+        if not dot:
+            stem, own_extension = file_name, extension
+        if thumb.format:
+            own_extension = thumb.format.lower()
+        return f"{folder}{slash}{stem}_{thumb_name}.{own_extension}"
+
+    def prefix(self, name: str) -> str | None:
+        return None
+
+    def original(self, key: str) -> str | None:
+        return None
+
+
+NAMINGS: Final[dict[str, Naming]] = {"folder": FolderNaming(), "athumb": AthumbNaming()}
+"""The namings that the option `naming` knows by a word."""

@@ -1,0 +1,66 @@
+"""Generate the thumbs of many rows again: from a model's rows to the storage's `generate_thumbs`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from django.db import models
+
+CHUNK_SIZE = 2000
+"""How many rows are fetched at once."""
+
+
+class Outcome(Enum):
+    """What became of one row."""
+
+    GENERATED = "generated"
+    EMPTY = "without a file"
+    REPEATED = "repeated"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row: its primary key, the original's name, what became of it, and why if it failed."""
+
+    pk: Any
+    name: str
+    outcome: Outcome
+    reason: str = ""
+
+
+def regenerate(
+    rows: models.QuerySet[Any], field: models.FileField, only: Sequence[str] | None = None, *, dry_run: bool = False
+) -> Iterator[Result]:
+    """Generate the thumbs of every row again, one result a row; a file that fails does not stop the others.
+
+    Rows are streamed in the order of their names, so that a name that is there twice is seen to be, however many rows
+    there are.
+
+    Args:
+        rows: the rows, of the field's model or one derived from it.
+        field: a file field on a storage that makes thumbs.
+        only: the thumb names wanted; None is all.
+        dry_run: whether to leave the storage alone.
+    """
+    previous = None
+    names = rows.order_by(field.attname).values_list("pk", field.attname)
+    for pk, name in names.iterator(chunk_size=CHUNK_SIZE):
+        if not name:
+            yield Result(pk, "", Outcome.EMPTY)
+        elif name == previous:
+            yield Result(pk, name, Outcome.REPEATED)
+        else:
+            yield Result(pk, name, Outcome.GENERATED) if dry_run else _generate(pk, name, field, only)
+        previous = name
+
+
+def _generate(pk: Any, name: str, field: models.FileField, only: Sequence[str] | None) -> Result:
+    try:
+        field.storage.generate_thumbs(name, only)  # type: ignore[attr-defined]  # the caller saw to it
+    except Exception as error:  # noqa: BLE001, whatever it is, it is reported and the next row is tried
+        return Result(pk, name, Outcome.FAILED, f"{type(error).__name__}: {error}")
+    return Result(pk, name, Outcome.GENERATED)

@@ -1,0 +1,152 @@
+"""Decode once, then scale and encode each thumb, with Pillow."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, BinaryIO, Final
+
+from PIL import Image, features
+
+from athumb_storage.concurrency import SharedPool, available_cores
+from athumb_storage.exceptions import RenderingError, UploadedImageIsUnreadableError
+from athumb_storage.geometry import Placement, Size, as_stored, place, upright
+from athumb_storage.rendering.colours import flattened, normalised
+from athumb_storage.rendering.plan import Plan, Step, make_plan
+from athumb_storage.specs import Thumb
+
+_ORIENTATION_TAG: Final = 0x0112
+
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""How pixels stored in an EXIF orientation are turned upright (Exif 2.32, tag 0x0112)."""
+
+_WITH_QUALITY: Final = frozenset({"JPEG", "WEBP", "AVIF"})
+_WITHOUT_ALPHA: Final = frozenset({"JPEG"})
+
+_encoders = SharedPool(available_cores(), "athumb-encode")
+
+
+@dataclass(frozen=True)
+class Order:
+    """One thumb that is wanted: its thumb name, its Thumb, and the format its bytes shall have."""
+
+    thumb_name: str
+    thumb: Thumb
+    format: str
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One thumb as it came out: its encoded bytes, and its width and height in pixels."""
+
+    order: Order
+    data: bytes
+    size: Size
+
+
+@lru_cache
+def can_write(format: str) -> bool:  # noqa: A002, it is the option's name
+    """Whether the Pillow that is installed can write this format: WebP and AVIF may be left out of a build."""
+    return format not in ("WEBP", "AVIF") or bool(features.check(format.lower()))
+
+
+def render(reader: BinaryIO, image_format: str, orders: Sequence[Order]) -> Iterator[Rendered]:
+    """The thumbs of the image in `reader`, each as soon as it is encoded.
+
+    Args:
+        reader: the original's bytes, at their beginning. It is read by this thread alone and left open.
+        image_format: what `formats.sniff` said of them; no other format is tried.
+        orders: the thumbs that are wanted.
+
+    Raises:
+        UploadedImageIsUnreadableError: the image cannot be decoded.
+        RenderingError: a thumb cannot be scaled or encoded.
+    """
+    with _reading():
+        image = Image.open(reader, formats=[image_format])
+        orientation = _orientation(image)
+        plan = _planned(image, orientation, orders)
+        decoded = _decoded(image, plan)
+    by_name = {order.thumb_name: order for order in orders}
+    running: list[Future[Rendered]] = []
+    for step, scaled in _scaled(decoded, plan):
+        running.append(_encoders.submit(_finished, scaled, orientation, by_name[step.thumb_name]))
+        for job in [job for job in running if job.done()]:
+            running.remove(job)
+            yield job.result()
+    for job in as_completed(running):
+        yield job.result()
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Pillow raises errors of many kinds at a damaged file; all of them mean the same to who uploaded it."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise UploadedImageIsUnreadableError(f"The image cannot be read: {error}") from error
+
+
+def _orientation(image: Image.Image) -> int:
+    orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+    return orientation if orientation in _TURNS else 1
+
+
+def _planned(image: Image.Image, orientation: int, orders: Sequence[Order]) -> Plan:
+    shown = upright(image.size, orientation)
+    placements: dict[str, Placement] = {
+        order.thumb_name: as_stored(place(shown, order.thumb), orientation, image.size) for order in orders
+    }
+    return make_plan(placements, scaled_decode=image.format in ("JPEG", "MPO"))
+
+
+def _decoded(image: Image.Image, plan: Plan) -> Image.Image:
+    if plan.scale > 1:
+        width, height = image.size
+        image.draft(None, (width // plan.scale, height // plan.scale))
+    image.load()
+    return normalised(image)
+
+
+def _scaled(decoded: Image.Image, plan: Plan) -> Iterator[tuple[Step, Image.Image]]:
+    """Each step with its pixels, not yet turned upright; those that no later step needs are let go of."""
+    sources: dict[str | None, Image.Image] = {None: decoded}
+    needed = {step.source for step in plan.steps}
+    for step in plan.steps:
+        try:
+            scaled = sources[step.source].resize(step.size, Image.Resampling.LANCZOS, box=step.box)
+        except (ValueError, OSError) as error:
+            raise RenderingError(f"thumb {step.thumb_name!r} cannot be scaled: {error}") from error
+        if step.thumb_name in needed:
+            sources[step.thumb_name] = scaled
+        yield step, scaled
+
+
+def _finished(image: Image.Image, orientation: int, order: Order) -> Rendered:
+    if orientation in _TURNS:
+        image = image.transpose(_TURNS[orientation])
+    if order.format in _WITHOUT_ALPHA:
+        image = flattened(image)
+    options: dict[str, Any] = {"quality": order.thumb.quality} if order.format in _WITH_QUALITY else {}
+    if not can_write(order.format):
+        raise RenderingError(f"thumb {order.thumb_name!r}: the installed Pillow cannot write {order.format}")
+    output = io.BytesIO()
+    try:
+        image.save(output, order.format, **options)
+    except (ValueError, OSError) as error:
+        raise RenderingError(f"thumb {order.thumb_name!r} cannot be encoded as {order.format}: {error}") from error
+    return Rendered(order, output.getvalue(), image.size)

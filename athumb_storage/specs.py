@@ -1,0 +1,187 @@
+"""`Thumb` and `ThumbSet`: what a thumb is to look like, checked when it is written down. No Django, no Pillow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
+
+from athumb_storage.exceptions import InvalidThumb, UnknownThumb
+from athumb_storage.formats import EXTENSIONS, canonical, format_of_name
+from athumb_storage.geometry import Size, parse_crop
+
+MAX_SIDE: Final = 16_383
+"""The longest side of a thumb in pixels: the most that WebP can hold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thumb:
+    """How one thumb is derived from its original.
+
+    Raises:
+        InvalidThumb: an option is wrong; the message names it.
+    """
+
+    size: Size
+    """The box in pixels, (width, height)."""
+    crop: str | None = None
+    """None fits the original into the box. `True` or a place ("top", "left top", "50% 20%", "10px 0px") fills it."""
+    upscale: bool = True
+    """Whether an original smaller than the box is enlarged."""
+    format: str | None = None
+    """JPEG, PNG, GIF, WEBP or AVIF; None takes that of the original's name."""
+    quality: int = 85
+    """1 to 100, for the formats that know a quality."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", _checked_size(self.size))
+        object.__setattr__(self, "crop", _checked_crop(self.crop))
+        if not isinstance(self.upscale, bool):
+            raise InvalidThumb(f"option 'upscale': {self.upscale!r} is neither True nor False")
+        object.__setattr__(self, "format", checked_format(self.format))
+        if type(self.quality) is not int or not 1 <= self.quality <= 100:
+            raise InvalidThumb(f"option 'quality': {self.quality!r} is not a whole number from 1 to 100")
+
+    @classmethod
+    def parse(cls, options: Thumb | Mapping[str, Any]) -> Thumb:
+        """A Thumb from a mapping of its options; a Thumb is taken as it is."""
+        if isinstance(options, Thumb):
+            return options
+        if not isinstance(options, Mapping):
+            raise InvalidThumb(f"a Thumb or a mapping of options is wanted, not {options!r}")
+        known = [field.name for field in fields(cls)]
+        for option in options:
+            if option not in known:
+                raise InvalidThumb(f"option {option!r} is unknown; the options are {', '.join(known)}")
+        if "size" not in options:
+            raise InvalidThumb("option 'size' is missing")
+        return cls(**options)
+
+    def format_for(self, name: str, fallback: str) -> str:
+        """The format this thumb has for an original called `name`: its own, else the name's, else `fallback`."""
+        return (canonical(self.format) if self.format else format_of_name(name)) or fallback
+
+
+def _checked_size(size: object) -> Size:
+    match size:
+        case (int(width), int(height)) if 1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE:
+            return width, height
+    raise InvalidThumb(f"option 'size': {size!r} is not two whole numbers of pixels from 1 to {MAX_SIDE}")
+
+
+def _checked_crop(crop: object) -> str | None:
+    if crop is None or crop is False:
+        return None
+    if crop is True:
+        return "center"
+    if not isinstance(crop, str):
+        raise InvalidThumb(f"option 'crop': {crop!r} is neither True nor a place")
+    try:
+        parse_crop(crop)
+    except ValueError as error:
+        raise InvalidThumb(f"option 'crop': {crop!r}: {error}") from None
+    return crop
+
+
+def checked_format(format: object) -> str | None:  # noqa: A002, it is the option's name
+    """The format in capitals, as it was spelled (JPG stays JPG: old keys end in `.jpg` or `.jpeg`), or None."""
+    if format is None:
+        return None
+    if not isinstance(format, str) or not canonical(format):
+        raise InvalidThumb(f"option 'format': {format!r} is none of {', '.join(EXTENSIONS)}")
+    return format.upper()
+
+
+class ThumbSet(Mapping[str, Thumb]):
+    """The thumbs of a field or a storage: a read-only, ordered mapping of thumb name to `Thumb`.
+
+    Built from a mapping, or from pairs of thumb name and options; each value is a `Thumb` or a mapping of its options.
+
+    Raises:
+        InvalidThumb: a thumb name or an option is wrong; the message names both.
+    """
+
+    __slots__ = ("_thumbs",)
+
+    def __init__(self, thumbs: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None) -> None:
+        pairs = thumbs.items() if isinstance(thumbs, Mapping) else _checked_pairs(thumbs or ())
+        self._thumbs: dict[str, Thumb] = {}
+        for name, options in pairs:
+            self._add(_checked_name(name), options)
+
+    def _add(self, name: str, options: Any) -> None:
+        if name in self._thumbs:
+            raise InvalidThumb(f"thumb {name!r} is there twice")
+        try:
+            self._thumbs[name] = Thumb.parse(options)
+        except InvalidThumb as error:
+            raise InvalidThumb(f"thumb {name!r}: {error}") from None
+
+    def __getitem__(self, name: str) -> Thumb:
+        try:
+            return self._thumbs[name]
+        except KeyError:
+            raise KeyError(name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._thumbs)
+
+    def __len__(self) -> int:
+        return len(self._thumbs)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._thumbs.items()))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ThumbSet) and list(self.items()) == list(other.items())
+
+    def __repr__(self) -> str:
+        return f"ThumbSet({self._thumbs!r})"
+
+    def name_of(self, thumb: str | Thumb) -> str:
+        """The thumb name of `thumb`, which is one already or a Thumb of this set.
+
+        Raises:
+            UnknownThumb: it is not in this set.
+        """
+        if thumb in self._thumbs:
+            return thumb  # only names are keys
+        for name, known in self._thumbs.items():
+            if known == thumb:
+                return name
+        raise UnknownThumb(thumb, self._thumbs)
+
+    def overlaid_with(self, other: ThumbSet) -> ThumbSet:
+        """This set with the thumbs of `other` added; where both have a name, `other` counts."""
+        return ThumbSet({**self, **other})
+
+    def only(self, names: Iterable[str]) -> ThumbSet:
+        """The thumbs of these names, in the order of this set.
+
+        Raises:
+            UnknownThumb: a name is not in this set.
+        """
+        wanted = {self.name_of(name) for name in names}
+        return ThumbSet({name: thumb for name, thumb in self.items() if name in wanted})
+
+    def with_format(self, format: str | None) -> ThumbSet:  # noqa: A002, it is the option's name
+        """This set, where every thumb that names no format of its own gets `format`."""
+        return ThumbSet({name: replace(thumb, format=thumb.format or format) for name, thumb in self.items()})
+
+
+def _checked_pairs(thumbs: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    if isinstance(thumbs, str) or not isinstance(thumbs, Iterable):
+        raise InvalidThumb(f"thumbs are a mapping or pairs of thumb name and options, not {thumbs!r}")
+    for pair in thumbs:
+        match pair:
+            case (str(), _):
+                yield tuple(pair)
+            case _:
+                raise InvalidThumb(f"{pair!r} is not a pair of thumb name and options")
+
+
+def _checked_name(name: object) -> str:
+    # A thumb name becomes a part of a key and of a URL, so it may not leave its folder.
+    if not isinstance(name, str) or not name or not name.isprintable() or name[0] == "." or set(name) & set("/\\"):
+        raise InvalidThumb(f"thumb name {name!r} is not a printable name without slashes that begins with no dot")
+    return name

@@ -1,0 +1,333 @@
+"""`ThumbnailStorageMixin`: a storage whose `_save` stores the upload and every thumb it is configured for."""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import Storage
+
+from athumb_storage import conf
+from athumb_storage.exceptions import AthumbError, InvalidThumb, UploadedImageIsUnreadableError
+from athumb_storage.formats import EXTENSIONS, canonical, sniff
+from athumb_storage.naming import NAMINGS, Naming
+from athumb_storage.specs import Thumb, ThumbSet
+from athumb_storage.storages.binding import Binding, all_thumbs, find_thumb
+from athumb_storage.storages.source import Source
+from athumb_storage.storages.upload import Later, Thumbs, Upload, orders_for, rendered
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    _Base = Storage
+else:
+    _Base = object
+
+R = TypeVar("R")
+
+OWN_OPTIONS: Final = frozenset({"thumbs", "naming", "fallback_format"})
+
+
+logger = logging.getLogger("athumb_storage")
+
+
+class ThumbnailStorageMixin(_Base):
+    """Gives thumbs to a Django storage: `class MyStorage(ThumbnailStorageMixin, SomeStorage): pass`.
+
+    Args:
+        thumbs: the storage's own thumbs; None takes those of the setting `ATHUMB_THUMBS`.
+        naming: "folder", "athumb", or an object with the methods of `naming.Naming`.
+        fallback_format: the format of a thumb where neither its Thumb nor the original's name tells one.
+    """
+
+    # A storage bound to a field is a second object on the same `__dict__`, so that it shares the connection, every
+    # option and all that the storage caches; only what is kept in these slots is its own.
+    __slots__ = ("_binding", "_overlaid")
+    _binding: Binding
+    _overlaid: tuple[ThumbSet, ThumbSet]
+
+    def __init__(
+        self,
+        *args: Any,
+        thumbs: Any = None,
+        naming: str | Naming = "folder",
+        fallback_format: str = "JPEG",
+        **kwargs: Any,
+    ) -> None:
+        self._own_thumbs = self._checked("thumbs", lambda: None if thumbs is None else ThumbSet(thumbs))
+        self._fallback_format = self._checked("fallback_format", lambda: _canonical(fallback_format))
+        self.naming = self._checked("naming", lambda: _naming(naming))
+        super().__init__(*args, **kwargs)
+
+    def _checked(self, option: str, parse: Callable[[], R]) -> R:
+        try:
+            return parse()
+        except InvalidThumb as error:
+            raise ImproperlyConfigured(f"{type(self).__name__}: option {option!r}: {error}") from error
+
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        """As a migration writes it down: without thumbs, which touch no column."""
+        path, args, kwargs = super().deconstruct()  # type: ignore[misc]  # from @deconstructible
+        return path, args, {name: value for name, value in kwargs.items() if name not in OWN_OPTIONS}
+
+    # Thumbs, and the fields they are bound to
+
+    @property
+    def thumbs(self) -> ThumbSet:
+        """The thumbs that every original saved through this storage gets."""
+        own = conf.project_thumbs() if self._own_thumbs is None else self._own_thumbs
+        binding = self._bound
+        if binding is None:
+            return own
+        if self._overlaid[0] is not own:
+            self._overlaid = own, own.overlaid_with(binding.thumbs)
+        return self._overlaid[1]
+
+    @property
+    def unbound(self) -> Self:
+        """The storage as the project made it; itself, if it is bound to no field."""
+        binding = self._bound
+        return binding.storage if binding else self
+
+    @property
+    def _bound(self) -> Binding | None:
+        return getattr(self, "_binding", None)
+
+    def with_thumbs(self, thumbs: Any, *, images_only: bool = False) -> Self:
+        """This storage with more thumbs: same connection, same options, its own thumbs overlaid with these.
+
+        Args:
+            thumbs: a ThumbSet, or what makes one.
+            images_only: whether to refuse what is not an image.
+        """
+        view = object.__new__(type(self))
+        view.__dict__ = self.__dict__
+        view._binding = Binding(self.unbound, ThumbSet(thumbs), images_only)
+        view._overlaid = ThumbSet(), ThumbSet()
+        return view
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # To copy or pickle a bound storage is to do so with the storage itself, and to bind it again.
+        binding = self._bound
+        if binding:
+            return _bind_again, (binding.storage, dict(binding.thumbs), binding.images_only)
+        return super().__reduce_ex__(protocol)
+
+    def _find(self, thumb: str | Thumb) -> tuple[str, Thumb]:
+        if self._bound is None:
+            return find_thumb(self, thumb)
+        name = self.thumbs.name_of(thumb)
+        return name, self.thumbs[name]
+
+    def _all_thumbs(self) -> list[tuple[str, Thumb]]:
+        return list(self.thumbs.items() if self._bound else all_thumbs(self))
+
+    # Where a thumb lives
+
+    def thumb_key(self, name: str, thumb: str | Thumb) -> str:
+        """Where the thumb of the original `name` is stored, as a storage name.
+
+        Raises:
+            UnknownThumb: no such thumb is configured.
+            AmbiguousThumb: this storage is bound to no field, and its fields define that thumb differently.
+        """
+        return self._key(name, *self._find(thumb))
+
+    def _key(self, name: str, thumb_name: str, thumb: Thumb) -> str:
+        extension = EXTENSIONS[self.thumb_format(name, thumb)]
+        return self.naming.key(name, thumb_name, thumb, extension)
+
+    def thumb_format(self, name: str, thumb: Thumb) -> str:
+        """The format that a thumb of the original `name` has."""
+        return thumb.format_for(name, self._fallback_format)
+
+    def url_for_thumb(
+        self, name: str, thumb: str | Thumb, *, force_ssl: bool = False, cache_bust: bool = True, **options: Any
+    ) -> str:
+        """The URL of a thumb, without asking anybody: it is string work.
+
+        Args:
+            name: the original's name.
+            thumb: a thumb name or a Thumb.
+            force_ssl: make it https where it would be http.
+            cache_bust: add the setting `MEDIA_CACHE_BUSTER`, if there is one.
+            options: passed on to the storage's `url()`, such as `expire` on S3.
+
+        Raises:
+            ValueError: `name` is empty.
+            UnknownThumb, AmbiguousThumb: as `thumb_key` does.
+        """
+        if not name:
+            raise ValueError("A thumb has no URL where there is no original.")
+        url = self._thumb_url(self.thumb_key(name, thumb), force_ssl=force_ssl, **options)
+        query = conf.cache_buster() if cache_bust and not self._signs_urls() else ""
+        if query:
+            url += ("&" if "?" in url else "?") + query
+        return url
+
+    def _thumb_url(self, key: str, *, force_ssl: bool, **options: Any) -> str:
+        url = self.url(key, **options)
+        return "https://" + url[7:] if force_ssl and url.startswith("http://") else url
+
+    def _signs_urls(self) -> bool:
+        """Whether URLs carry a signature, which one more parameter would break."""
+        return False
+
+    # Saving
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        self._refuse_thumb_key(name)
+        return super().get_available_name(name, max_length)
+
+    def _refuse_thumb_key(self, name: str) -> None:
+        if self.naming.original(name.replace("\\", "/")) is not None:
+            raise SuspiciousFileOperation(f"{name!r} cannot be stored: thumbs are stored under names like this.")
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        binding = self._bound
+        images_only = binding is not None and binding.images_only
+        if not images_only and not self.thumbs:
+            return self._save_plain(name, content)
+        with Source(content) as source:
+            image_format = sniff(source.head())
+            if image_format:
+                return Upload(self, name, source, image_format).run()
+            if images_only:
+                raise UploadedImageIsUnreadableError(f"{name!r} is not an image of a format that is accepted.")
+            return self._save_plain(name, source.content)
+
+    def _save_plain(self, name: str, content: File[Any]) -> str:
+        return super()._save(name, content)  # type: ignore[misc,no-any-return]  # every storage has one
+
+    def _store_original(self, name: str, source: Source, content_type: str) -> str:
+        """Store an original as no other file is called; its final name."""
+        if hasattr(source.content, "content_type"):
+            source.content.content_type = content_type  # the client's word does not count
+        return self._save_plain(name, source.content)
+
+    def _store_thumb(self, key: str, data: bytes, content_type: str) -> None:
+        """Store a thumb at exactly this key, in place of what may be there."""
+        super().delete(key)
+        content = ContentFile(data, name=key)
+        content.content_type = content_type  # type: ignore[attr-defined]  # read by django-storages' backends
+        stored = self._save_plain(key, content)
+        if stored != key:
+            super().delete(stored)
+            raise AthumbError(f"The storage kept thumb {key!r} as {stored!r}, where nobody will look for it.")
+
+    def _submit(self, function: Callable[..., R], *args: Any) -> Future[R]:
+        """Begin some I/O. Here it happens when its result is asked for: not every storage is thread-safe."""
+        return Later(function, *args)
+
+    def _name_is_final(self) -> bool:
+        """Whether the name that `_save` is given is the one that the original will have."""
+        return False
+
+    def _replaces(self) -> bool:
+        """Whether saving may replace what was there, so that removing it again would lose that for good."""
+        return False
+
+    def _remove(self, keys: Iterable[str]) -> None:
+        """Remove these files, and the folders of thumbs they lay in."""
+        keys = list(keys)
+        for key in keys:
+            super().delete(key)
+        for folder in {posixpath.dirname(key) for key in keys if self.naming.original(key) is not None}:
+            self._remove_folder(folder)
+
+    def _remove_folder(self, folder: str) -> None:
+        """Remove a folder that is empty now, where folders are things of their own."""
+
+    # Deleting
+
+    def delete(self, name: str) -> None:
+        """Delete the original and all its thumbs."""
+        super().delete(name)
+        self.delete_thumbs(name)
+
+    def delete_thumbs(self, name: str) -> None:
+        """Delete all thumbs of the original `name`, also those that are configured no more."""
+        self._remove(self._stored_thumbs(name))
+
+    def _stored_thumbs(self, name: str) -> list[str]:
+        """The keys of the thumbs that are there; where they cannot be listed, of those that should be."""
+        prefix = self.naming.prefix(name)
+        listed = None if prefix is None else self._listed(prefix)
+        if listed is not None:
+            return listed
+        return list(dict.fromkeys(self._key(name, thumb_name, thumb) for thumb_name, thumb in self._all_thumbs()))
+
+    def _listed(self, folder: str) -> list[str] | None:
+        """The names of all files in a folder; None if this storage cannot tell."""
+        try:
+            return [folder + file for file in self.listdir(folder)[1]]
+        except FileNotFoundError:
+            return []
+        except NotImplementedError:
+            return None
+
+    # Generating again
+
+    def generate_thumbs(self, name: str, only: Iterable[str | Thumb] | None = None) -> dict[str, str]:
+        """Render the thumbs of an original that is stored already, and store them at the same keys.
+
+        Args:
+            name: the original's name.
+            only: the thumb names wanted; None is all.
+
+        Returns:
+            Thumb name -> thumb key of each that was generated; none for a file that is not an image, unless only
+            images are accepted.
+
+        Raises:
+            FileNotFoundError: there is no such original.
+            UploadedImageIsUnreadableError: the original cannot be decoded.
+        """
+        thumbs = self.thumbs if only is None else ThumbSet(dict(self._find(thumb) for thumb in only))
+        with self._opened(name) as content, Source(content) as source:
+            image_format = sniff(source.head())
+            if image_format:
+                return self._generate(name, source, image_format, thumbs)
+            if self._bound is not None and self._bound.images_only:
+                raise UploadedImageIsUnreadableError(f"{name!r} is not an image of a format that is accepted.")
+            return {}
+
+    def _opened(self, name: str) -> AbstractContextManager[File[Any]]:
+        return self.open(name, "rb")
+
+    def _generate(self, name: str, source: Source, image_format: str, wanted: ThumbSet) -> dict[str, str]:
+        thumbs = Thumbs(self)
+        try:
+            for thumb in rendered(name, source, image_format, orders_for(self, name, wanted)):
+                thumbs.send(name, thumb)
+            thumbs.finish()
+        finally:
+            thumbs.stop()
+        return thumbs.keys
+
+
+def _bind_again(storage: Any, thumbs: dict[str, Thumb], images_only: bool) -> Any:
+    return storage.with_thumbs(thumbs, images_only=images_only)
+
+
+def _canonical(fallback: str) -> str:
+    known = canonical(fallback)
+    if known is None:
+        raise InvalidThumb(f"{fallback!r} is none of {', '.join(EXTENSIONS)}")
+    return known
+
+
+def _naming(naming: str | Naming) -> Naming:
+    if isinstance(naming, str):
+        if naming not in NAMINGS:
+            raise InvalidThumb(f"{naming!r} is none of {', '.join(NAMINGS)}")
+        return NAMINGS[naming]
+    if not isinstance(naming, Naming):
+        raise InvalidThumb(f"{naming!r} lacks one of the methods key, prefix and original")
+    return naming

@@ -1,0 +1,125 @@
+"""Ways to settle the name of an original: how it is made sure that no upload replaces another."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+from django.core.exceptions import SuspiciousFileOperation
+from storages.utils import get_available_overwrite_name
+
+Put = Callable[..., None]
+"""Stores the original: called with its name, and with more parameters of S3's PutObject by keyword."""
+
+Alternative = Callable[[str, str], str]
+"""Django's `Storage.get_alternative_name`: file root and extension -> another file name."""
+
+
+class Claim(Protocol):
+    """One way to settle a name."""
+
+    final_beforehand: bool
+    """Whether the name is final before the original is stored, so that its thumbs need not wait for it."""
+
+    def available_name(self, name: str, max_length: int | None) -> str | None:
+        """The name to begin with, without asking S3; None if S3 has to be asked whether it is taken."""
+        ...
+
+    def store(self, names: Iterator[str], put: Put) -> str:
+        """Store the original under the first of `names` that can be had; that name."""
+        ...
+
+
+class _FirstName:
+    def store(self, names: Iterator[str], put: Put) -> str:
+        name = next(names)
+        put(name)
+        return name
+
+
+class Overwrite(_FirstName):
+    """The name as it is; what was stored under it is replaced (`file_overwrite=True`)."""
+
+    final_beforehand = False
+
+    def available_name(self, name: str, max_length: int | None) -> str | None:
+        return get_available_overwrite_name(name, max_length)  # type: ignore[no-any-return]
+
+
+class AskFirst(_FirstName):
+    """Ask S3 whether the name is taken, then store. Two uploads at the same moment may both be told it is free."""
+
+    final_beforehand = False
+
+    def available_name(self, name: str, max_length: int | None) -> str | None:
+        return None
+
+
+class RandomToken(_FirstName):
+    """A random token in every name (`unique_names=True`): nothing to claim, nothing to wait for."""
+
+    final_beforehand = True
+
+    def __init__(self, alternative: Alternative) -> None:
+        self._alternative = alternative
+
+    def available_name(self, name: str, max_length: int | None) -> str | None:
+        return another_name(name, max_length, self._alternative)
+
+
+class ConditionalWrite:
+    """Store only where nothing is (`If-None-Match: *`), and take another name when somebody was first.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+    """
+
+    final_beforehand = False
+
+    def available_name(self, name: str, max_length: int | None) -> str | None:
+        return get_available_overwrite_name(name, max_length)  # type: ignore[no-any-return]
+
+    def store(self, names: Iterator[str], put: Put) -> str:
+        for name in names:
+            try:
+                put(name, IfNoneMatch="*")
+            except ClientError as error:
+                if not _lost(error):
+                    raise
+            else:
+                return name
+        raise AssertionError("there is always another name")
+
+
+def _lost(error: ClientError) -> bool:
+    # 412: something is there. 409: somebody else is storing there at this moment.
+    status: Any = error.response["ResponseMetadata"].get("HTTPStatusCode")
+    return status in (409, 412)
+
+
+def candidates(name: str, max_length: int | None, alternative: Alternative) -> Iterator[str]:
+    """`name`, then one other name after the other, without end."""
+    yield name
+    while True:
+        yield another_name(name, max_length, alternative)
+
+
+def another_name(name: str, max_length: int | None, alternative: Alternative) -> str:
+    """`name` with a random token before its extension, its root shortened where it would be too long.
+
+    Raises:
+        SuspiciousFileOperation: nothing of the root would be left.
+    """
+    folder, file_name = posixpath.split(name)
+    root, extension = posixpath.splitext(file_name)
+    while True:
+        other = posixpath.join(folder, alternative(root, extension))
+        excess = len(other) - max_length if max_length else 0
+        if excess <= 0:
+            return other
+        if excess >= len(root):
+            raise SuspiciousFileOperation(
+                f"{name!r} cannot be shortened to {max_length} characters: allow more in the field's max_length."
+            )
+        root = root[:-excess]

@@ -1,0 +1,132 @@
+"""The bytes of one upload, whatever it came as, readable more than once and from several threads."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, cast
+
+from django.conf import settings
+from django.core.files.base import File
+from django.core.files.utils import FileProxyMixin
+
+from athumb_storage.formats import HEAD_SIZE
+
+
+class Source:
+    """An upload's bytes; each `open()` is a reader of its own, at the beginning.
+
+    A file on disk is opened again by its path, bytes in memory are shared. Everything else (a stream that cannot go
+    back, a wrapper that decrypts) is copied once, to memory while it is small and to a temporary file above
+    `FILE_UPLOAD_MAX_MEMORY_SIZE`. The content itself stays open, so that Django can go on with it.
+
+    Raises:
+        ValueError: the content is closed and cannot be opened again.
+    """
+
+    def __init__(self, content: File[Any]) -> None:
+        self._closing = ExitStack()
+        self.content = _rewound(content)
+        self._data = _bytes_in_memory(content)
+        self._path = None if self._data is not None else _path_on_disk(content)
+        if self._data is None and self._path is None:
+            self._copy(content)
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.close()
+
+    def open(self) -> BinaryIO:
+        """A new reader, at the beginning; whoever opens it closes it."""
+        if self._path is None:
+            return io.BytesIO(self._data or b"")
+        return self._path.open("rb")
+
+    def head(self) -> bytes:
+        """The first bytes, as many as it takes to tell what they are."""
+        with self.open() as reader:
+            return reader.read(HEAD_SIZE)
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return len(self._data or b"") if self._path is None else self._path.stat().st_size
+
+    def _copy(self, content: File[Any]) -> None:
+        """Keep a copy, because the content itself can be read only once or by one reader at a time."""
+        limit = settings.FILE_UPLOAD_MAX_MEMORY_SIZE
+        start = _read(content, limit + 1)
+        if len(start) <= limit:
+            self._data = start
+        else:
+            folder = settings.FILE_UPLOAD_TEMP_DIR
+            copy = self._closing.enter_context(tempfile.NamedTemporaryFile(dir=folder))  # noqa: SIM115, closed by close()
+            copy.write(start)
+            while chunk := _read(content, File.DEFAULT_CHUNK_SIZE):
+                copy.write(chunk)
+            copy.flush()
+            self._path = Path(copy.name)
+        self.content = self._replayed(content)
+
+    def _replayed(self, content: File[Any]) -> File[Any]:
+        """The content as another storage may read it: itself if it can go back, else the copy."""
+        if _goes_back(content):
+            content.seek(0)
+            return content
+        return File(self._closing.enter_context(self.open()), name=content.name)
+
+
+def _rewound(content: File[Any]) -> File[Any]:
+    if getattr(content, "closed", False):
+        content.open()
+    if _goes_back(content):
+        content.seek(0)
+    return content
+
+
+def _goes_back(content: Any) -> bool:
+    # Files made before io.IOBase.seekable() have none; they could all seek.
+    return not hasattr(content, "seekable") or bool(content.seekable())
+
+
+def _innermost(content: Any) -> Any:
+    """What a Django `File` wraps, through all layers that read exactly what they wrap."""
+    while getattr(type(content), "read", None) is FileProxyMixin.read:
+        content = content.file
+    return content
+
+
+def _bytes_in_memory(content: Any) -> bytes | None:
+    inner = _innermost(content)
+    # getvalue() of a BytesIO that nobody writes to shares its bytes; it copies nothing.
+    return inner.getvalue() if type(inner) is io.BytesIO else None
+
+
+def _path_on_disk(content: Any) -> Path | None:
+    if hasattr(content, "temporary_file_path"):
+        return Path(content.temporary_file_path())
+    inner = _innermost(content)
+    if not isinstance(inner, io.BufferedReader | io.BufferedRandom) or not isinstance(inner.raw, io.FileIO):
+        return None
+    path = Path(os.fsdecode(inner.name)) if isinstance(inner.name, str | bytes) else None
+    # By now the path may lead to nothing, or to another file.
+    same = path and path.is_file() and os.path.samestat(path.stat(), os.fstat(inner.fileno()))
+    return path if same else None
+
+
+def _read(content: File[Any], size: int) -> bytes:
+    """Up to `size` bytes, fewer only at the end; text is taken as UTF-8, as django-storages does."""
+    parts = []
+    while size > 0 and (part := content.read(size)):
+        data = cast(bytes, part.encode() if isinstance(part, str) else part)
+        parts.append(data)
+        size -= len(data)
+    return b"".join(parts)

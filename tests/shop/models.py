@@ -1,0 +1,64 @@
+"""A small shop: every way to put thumbs on a file."""
+
+from django.core.files.storage import Storage, storages
+from django.db import models
+
+from athumb_storage import Thumb
+from athumb_storage.fields import FileWithThumbsField, ImageWithThumbsField, ThumbsFieldMixin
+from athumb_storage.storages import InMemoryThumbnailStorage
+
+OWN = InMemoryThumbnailStorage(location="own", thumbs={"cover": {"size": (30, 30), "crop": True}})
+
+
+def chosen_storage() -> Storage:
+    return storages["default"]
+
+
+class Product(models.Model):
+    name = models.CharField(max_length=50, default="")
+    image = ImageWithThumbsField(
+        upload_to="products",
+        blank=True,
+        null=True,
+        thumbs=(
+            ("50x50_cropped", {"size": (50, 50), "crop": True}),
+            ("60x60", {"size": (60, 60)}),
+            ("large", Thumb(size=(200, 1000), format="WEBP", quality=80)),
+        ),
+    )
+
+
+class SaleProduct(Product):
+    class Meta:
+        proxy = True
+
+
+class Book(Product):
+    pages = models.IntegerField(default=0)
+
+
+class Document(models.Model):
+    manual = FileWithThumbsField(upload_to="manuals", thumbs={"page": {"size": (40, 40)}}, thumbnail_format="png")
+
+
+class Plain(models.Model):
+    """Plain fields on a storage that has thumbs of its own."""
+
+    file = models.FileField(storage=OWN, upload_to="files")
+    image = models.ImageField(storage=OWN, upload_to="images", blank=True)
+
+
+class SizedField(ThumbsFieldMixin, models.ImageField):
+    """A project's own field class."""
+
+
+class Sized(models.Model):
+    width = models.IntegerField(null=True)
+    height = models.IntegerField(null=True)
+    image = SizedField(
+        upload_to="sized",
+        storage=chosen_storage,
+        width_field="width",
+        height_field="height",
+        thumbs={"small": {"size": (20, 20)}, "square": {"size": (20, 20), "crop": True}},
+    )
