@@ -15,6 +15,16 @@ from athumb_storage.exceptions import InvalidThumb
 from athumb_storage.specs import ThumbSet
 
 
+generation = 0
+"""Grows whenever thumbs are defined anew, so that what was found before is looked up again."""
+
+
+def thumbs_changed() -> None:
+    """To be called after thumbs were defined: by a field, or by a setting."""
+    global generation
+    generation += 1
+
+
 @lru_cache
 def project_thumbs() -> ThumbSet:
     """`ATHUMB_THUMBS`: the thumbs of every storage that is given none of its own."""
@@ -35,5 +45,6 @@ def cache_buster() -> str:
 def _read_again(*, setting: str, **_: Any) -> None:
     if setting == "ATHUMB_THUMBS":
         project_thumbs.cache_clear()
+        thumbs_changed()
     elif setting == "MEDIA_CACHE_BUSTER":
         cache_buster.cache_clear()

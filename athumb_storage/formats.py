@@ -8,7 +8,7 @@ from typing import Final
 EXTENSIONS: Final = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "AVIF": "avif"}
 """The formats a thumb can be written in, with the extension of its key."""
 
-ALIASES: Final = {"JPG": "JPEG"}
+_CANONICAL: Final = {"JPG": "JPEG", **{name: name for name in EXTENSIONS}}
 
 MIME_TYPES: Final = {
     "JPEG": "image/jpeg",
@@ -30,15 +30,13 @@ _BMP_HEADER_SIZES: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
 
 def canonical(name: str) -> str | None:
     """`name` as this package spells the format ("jpg" -> "JPEG"), or None if no thumb can be written in it."""
-    upper = name.upper()
-    upper = ALIASES.get(upper, upper)
-    return upper if upper in EXTENSIONS else None
+    return _CANONICAL.get(name.upper())
 
 
 def format_of_name(name: str) -> str | None:
     """The format that the extension of `name` stands for, or None."""
-    _, dot, extension = name.rpartition("/")[2].rpartition(".")
-    return canonical(extension) if dot else None
+    _, dot, extension = name.rpartition(".")
+    return canonical(extension) if dot else None  # after a dot in a folder's name stands a slash, so no format
 
 
 def sniff(head: bytes) -> str | None:

@@ -48,8 +48,9 @@ class ThumbnailStorageMixin(_Base):
 
     # A storage bound to a field is a second object on the same `__dict__`, so that it shares the connection, every
     # option and all that the storage caches; only what is kept in these slots is its own.
-    __slots__ = ("_binding", "_overlaid")
+    __slots__ = ("_binding", "_found", "_overlaid")
     _binding: Binding
+    _found: tuple[int, dict[str | Thumb, tuple[str, Thumb]]]
     _overlaid: tuple[ThumbSet, ThumbSet]
 
     def __init__(
@@ -120,6 +121,22 @@ class ThumbnailStorageMixin(_Base):
         return super().__reduce_ex__(protocol)
 
     def _find(self, thumb: str | Thumb) -> tuple[str, Thumb]:
+        """The thumb name and the Thumb, remembered until thumbs are defined anew."""
+        try:
+            generation, found = self._found
+            if generation == conf.generation:
+                return found[thumb]
+        except AttributeError:  # nothing was looked up yet
+            found = {}
+        except KeyError:
+            pass
+        else:
+            found = {}
+        found[thumb] = self._looked_up(thumb)
+        self._found = conf.generation, found
+        return found[thumb]
+
+    def _looked_up(self, thumb: str | Thumb) -> tuple[str, Thumb]:
         if self._bound is None:
             return find_thumb(self, thumb)
         name = self.thumbs.name_of(thumb)
@@ -140,7 +157,7 @@ class ThumbnailStorageMixin(_Base):
         return self._key(name, *self._find(thumb))
 
     def _key(self, name: str, thumb_name: str, thumb: Thumb) -> str:
-        extension = EXTENSIONS[self.thumb_format(name, thumb)]
+        extension = EXTENSIONS[thumb.format_for(name, self._fallback_format)]
         return self.naming.key(name, thumb_name, thumb, extension)
 
     def thumb_format(self, name: str, thumb: Thumb) -> str:
@@ -165,9 +182,9 @@ class ThumbnailStorageMixin(_Base):
         """
         if not name:
             raise ValueError("A thumb has no URL where there is no original.")
-        url = self._thumb_url(self.thumb_key(name, thumb), force_ssl=force_ssl, **options)
-        query = conf.cache_buster() if cache_bust and not self._signs_urls() else ""
-        if query:
+        url = self._thumb_url(self._key(name, *self._find(thumb)), force_ssl=force_ssl, **options)
+        query = conf.cache_buster() if cache_bust else ""
+        if query and not self._signs_urls():
             url += ("&" if "?" in url else "?") + query
         return url
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakSet
 
+from athumb_storage import conf
 from athumb_storage.exceptions import AmbiguousThumb, UnknownThumb
 from athumb_storage.specs import Thumb, ThumbSet
 
@@ -43,6 +44,7 @@ _fields: Final[WeakSet[Any]] = WeakSet()
 def announce(field: FieldWithThumbs) -> None:
     """Let the storage of this field know of its thumbs, without touching the storage, which may not be set up yet."""
     _fields.add(field)
+    conf.thumbs_changed()
 
 
 def thumb_sets_of_fields(storage: ThumbnailStorageMixin) -> dict[str, ThumbSet]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Hashable
 from typing import Any, Final
 
+from botocore import UNSIGNED
 from botocore.config import Config
 
 POOL_SIZE: Final = 16
@@ -30,7 +31,8 @@ def tuned(config: Config, *, addressing_style: str | None, signature_version: st
     """The client's settings: ours where the project has none.
 
     django-storages drops the addressing style and the signature version where `client_config` is given. Servers other
-    than AWS (`custom`) often reject the checksums that boto3 adds since 1.36 without being asked to.
+    than AWS (`custom`) often reject the checksums that boto3 adds since 1.36 without being asked to, and know only the
+    signatures of version 4, where boto3 still signs URLs by version 2.
     """
     ours: dict[str, Any] = {
         "s3": {"addressing_style": addressing_style},
@@ -39,10 +41,13 @@ def tuned(config: Config, *, addressing_style: str | None, signature_version: st
     }
     if custom:
         ours["request_checksum_calculation"] = "when_required"
-    return Config(**ours).merge(config)
+    config = Config(**ours).merge(config)
+    if custom and config.signature_version is None:
+        config = config.merge(Config(signature_version="s3v4"))
+    return config
 
 
-def shared_client(storage: Any) -> Any:
+def shared_client(storage: Any, *, unsigned: bool = False) -> Any:
     """The client for the settings of this `S3Storage`. A client is thread-safe, only its making is not:
     https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html#multithreading-or-multiprocessing-with-clients
     """
@@ -53,9 +58,12 @@ def shared_client(storage: Any) -> Any:
         "verify": storage.verify,
     }
     identity = (storage.access_key, storage.secret_key, storage.security_token, storage.session_profile)
-    config = tuple(sorted((name, repr(value)) for name, value in vars(storage.client_config).items()))
-    key = (identity, tuple(options.items()), config)
+    config = storage.client_config
+    if unsigned:
+        config = config.merge(Config(signature_version=UNSIGNED))
+    wanted = tuple(sorted((name, repr(value)) for name, value in vars(config).items()))
+    key = (identity, tuple(options.items()), wanted)
     with _lock:
         if key not in _clients:
-            _clients[key] = storage._create_session().client("s3", config=storage.client_config, **options)
+            _clients[key] = storage._create_session().client("s3", config=config, **options)
         return _clients[key]

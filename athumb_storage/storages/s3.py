@@ -30,6 +30,7 @@ from athumb_storage.storages.claims import AskFirst, Claim, ConditionalWrite, Ov
 from athumb_storage.storages.client import POOL_SIZE, shared_client, tuned
 from athumb_storage.storages.legacy import legacy_settings
 from athumb_storage.storages.source import Source
+from athumb_storage.storages.urls import Urls, prepared_urls
 
 R = TypeVar("R")
 
@@ -54,11 +55,14 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         thumbs, naming, fallback_format: see `ThumbnailStorageMixin`.
         thumb_object_parameters: object parameters that thumbs have instead of the original's.
         unique_names: put a random token in every name, so that no name has to be claimed.
+        signed_url_window: seconds for which a signed thumb URL stays the same; None signs each anew.
         conditional_writes: claim names by `If-None-Match: *`; None does so on AWS and not at an `endpoint_url`.
 
     `file_overwrite` is False unless the project says otherwise.
     """
 
+    __slots__ = ("_urls",)
+    _urls: Urls | None
     client_config: Any
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -80,6 +84,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
             "thumb_object_parameters": {},
             "unique_names": False,
             "conditional_writes": None,
+            "signed_url_window": None,
         }
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
@@ -227,12 +232,23 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         return bool(self.querystring_auth and (self.cloudfront_signer or not self.custom_domain))
 
     def _thumb_url(self, key: str, *, force_ssl: bool, **options: Any) -> str:
-        storage = self
         if force_ssl and self.url_protocol == "http:" and self._signs_urls() and self.custom_domain:
             # CloudFront signs the whole URL, so it has to be https before that.
-            storage = copy.copy(self.unbound)
-            storage.url_protocol = "https:"
-        return super(S3ThumbnailStorage, storage)._thumb_url(key, force_ssl=force_ssl, **options)
+            secure = copy.copy(self.unbound)
+            secure.url_protocol = "https:"
+            return secure._thumb_url(key, force_ssl=False, **options)
+        if options or self._fast_urls is None:
+            return super()._thumb_url(key, force_ssl=force_ssl, **options)
+        url = self._fast_urls.url(key)
+        return "https" + url[4:] if force_ssl and url.startswith("http:") else url
+
+    @property
+    def _fast_urls(self) -> Urls | None:
+        try:
+            return self._urls
+        except AttributeError:
+            self._urls = prepared_urls(self)
+            return self._urls
 
     def url_as_attachment(self, name: str, filename: str | None = None) -> str:
         """A signed URL by which a browser saves the file, as `filename` if one is given, instead of showing it."""

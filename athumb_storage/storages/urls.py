@@ -1,0 +1,136 @@
+"""The URLs of thumbs on S3 as string work: whatever does not depend on the name is prepared once."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import NoCredentialsError
+from botocore.utils import percent_encode
+from django.utils.encoding import filepath_to_uri
+from storages.backends.s3 import S3Storage
+
+from athumb_storage.storages.client import shared_client
+
+if TYPE_CHECKING:
+    from athumb_storage.storages.s3 import S3ThumbnailStorage
+
+REMEMBERED: Final = 10_000
+"""How many signed URLs are remembered within their window; a page shows far fewer."""
+
+_needs_no_quoting: Final = re.compile(r"[\w./~-]*", re.ASCII).fullmatch
+
+
+class Urls(Protocol):
+    """Makes the URL of a storage name."""
+
+    def url(self, name: str) -> str: ...
+
+
+def prepared_urls(storage: S3ThumbnailStorage) -> Urls | None:
+    """What makes this storage's URLs fastest; None if only its own `url()` can."""
+    if type(storage).url is not S3Storage.url:  # a project's own, which has its reasons
+        return None
+    unsigned = UnsignedUrls(storage)
+    if not storage._signs_urls():
+        return unsigned
+    if storage.signed_url_window is None:
+        return None
+    sign = _cloudfront_signing(storage) if storage.custom_domain else _s3_signing(storage)
+    return WindowedUrls(unsigned, sign, storage.signed_url_window)
+
+
+class UnsignedUrls:
+    """URLs without a signature."""
+
+    def __init__(self, storage: S3ThumbnailStorage) -> None:
+        self._key = storage._key_on_s3
+        self._quote: Callable[[str], str]
+        if storage.custom_domain:
+            self._root = f"{storage.url_protocol}//{storage.custom_domain}/"
+            self._quote = filepath_to_uri
+        else:
+            self._root = _bucket_url(storage)
+            self._quote = _percent_encoded
+        self._start = self._root + self._quote(self._key("x"))[:-1]
+
+    def url(self, name: str) -> str:
+        if not _is_clean(name):
+            return self._root + self._quote(self._key(name))
+        return self._start + (name if _needs_no_quoting(name) else self._quote(name))
+
+
+class WindowedUrls:
+    """Signed URLs that stay the same for `window` seconds, so that browsers and CDNs can cache what they lead to.
+
+    The signature is made for the moment the window began, so all processes come to the same URL.
+    """
+
+    def __init__(self, unsigned: UnsignedUrls, sign: Callable[[str, int, int], str], window: int) -> None:
+        self._window = window
+        self._signed = lru_cache(REMEMBERED)(
+            lambda name, began: sign(unsigned.url(name), began, window),
+        )
+
+    def url(self, name: str) -> str:
+        now = int(time.time())
+        return self._signed(name, now - now % self._window)
+
+
+def _is_clean(name: str) -> bool:
+    """Whether the storage would leave the name as it is: no part of its path is empty or begins with a dot."""
+    return name[0] not in "./" and name[-1] != "/" and "//" not in name and "/." not in name and "\\" not in name
+
+
+def _bucket_url(storage: S3ThumbnailStorage) -> str:
+    url = shared_client(storage, unsigned=True).generate_presigned_url(
+        "get_object", Params={"Bucket": storage.bucket_name, "Key": "x"}
+    )
+    return str(url).removesuffix("x")
+
+
+def _percent_encoded(key: str) -> str:
+    return str(percent_encode(key, safe="/~"))  # as botocore encodes keys
+
+
+class _SignatureFrom(S3SigV4QueryAuth):  # type: ignore[misc]  # botocore has no types
+    """botocore's query signature, dated to a given moment instead of now."""
+
+    def __init__(self, began: int, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._began = datetime.fromtimestamp(began, timezone.utc)
+
+    def _modify_request_before_signing(self, request: AWSRequest) -> None:
+        request.context["timestamp"] = self._began.strftime("%Y%m%dT%H%M%SZ")
+        super()._modify_request_before_signing(request)
+
+
+def _s3_signing(storage: S3ThumbnailStorage) -> Callable[[str, int, int], str]:
+    session = storage._create_session()
+    region = shared_client(storage).meta.region_name
+
+    def sign(url: str, began: int, window: int) -> str:
+        credentials = session.get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        # A URL that is handed out at the end of its window still lasts as long as it should.
+        expires = storage.querystring_expire + window
+        request = AWSRequest("GET", url)
+        _SignatureFrom(began, credentials.get_frozen_credentials(), "s3", region, expires=expires).add_auth(request)
+        return str(request.url)
+
+    return sign
+
+
+def _cloudfront_signing(storage: S3ThumbnailStorage) -> Callable[[str, int, int], str]:
+    def sign(url: str, began: int, window: int) -> str:
+        expires = datetime.fromtimestamp(began + window + storage.querystring_expire, timezone.utc)
+        return str(storage.cloudfront_signer.generate_presigned_url(url, date_less_than=expires))
+
+    return sign
