@@ -14,7 +14,6 @@ from django.dispatch import receiver
 from athumb_storage.exceptions import InvalidThumb
 from athumb_storage.specs import ThumbSet
 
-
 generation = 0
 """Grows whenever thumbs are defined anew, so that what was found before is looked up again."""
 

@@ -8,13 +8,14 @@ from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, BinaryIO, Final
 
 from PIL import Image, features
 
 from athumb_storage.concurrency import SharedPool, available_cores
 from athumb_storage.exceptions import RenderingError, UploadedImageIsUnreadableError
-from athumb_storage.geometry import Placement, Size, as_stored, place, upright
+from athumb_storage.geometry import Box, Placement, Size, as_stored, place, upright
 from athumb_storage.rendering.colours import flattened, normalised
 from athumb_storage.rendering.plan import Plan, Step, make_plan
 from athumb_storage.specs import Thumb
@@ -35,7 +36,10 @@ _TURNS: Final = {
 _WITH_QUALITY: Final = frozenset({"JPEG", "WEBP", "AVIF"})
 _WITHOUT_ALPHA: Final = frozenset({"JPEG"})
 
-_encoders = SharedPool(available_cores(), "athumb-encode")
+_LARGE: Final = 1_000_000
+"""From how many pixels on a source is scaled by all cores."""
+
+_workers = SharedPool(available_cores(), "athumb-render")
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def render(reader: BinaryIO, image_format: str, orders: Sequence[Order]) -> Iter
     by_name = {order.thumb_name: order for order in orders}
     running: list[Future[Rendered]] = []
     for step, scaled in _scaled(decoded, plan):
-        running.append(_encoders.submit(_finished, scaled, orientation, by_name[step.thumb_name]))
+        running.append(_workers.submit(_finished, scaled, orientation, by_name[step.thumb_name]))
         for job in [job for job in running if job.done()]:
             running.remove(job)
             yield job.result()
@@ -128,12 +132,38 @@ def _scaled(decoded: Image.Image, plan: Plan) -> Iterator[tuple[Step, Image.Imag
     needed = {step.source for step in plan.steps}
     for step in plan.steps:
         try:
-            scaled = sources[step.source].resize(step.size, Image.Resampling.LANCZOS, box=step.box)
+            scaled = _resized(sources[step.source], step.size, step.box)
         except (ValueError, OSError) as error:
             raise RenderingError(f"thumb {step.thumb_name!r} cannot be scaled: {error}") from error
         if step.thumb_name in needed:
             sources[step.thumb_name] = scaled
         yield step, scaled
+
+
+def _resized(source: Image.Image, size: Size, box: Box) -> Image.Image:
+    """`box` of the source at `size`; of a large one, each core scales a strip."""
+    left, top, right, bottom = box
+    strips = _workers.size if (right - left) * (bottom - top) >= _LARGE else 1
+    # Lanczos looks over the edge of a box, so strips meet without a seam.
+    edges = [size[1] * strip // strips for strip in range(strips + 1)]
+    scale = (bottom - top) / size[1]
+    jobs = [
+        _workers.submit(_strip, source, size[0], end - start, (left, top + start * scale, right, top + end * scale))
+        for start, end in pairwise(edges[1:])
+        if end > start
+    ]
+    first = _strip(source, size[0], edges[1], (left, top, right, top + edges[1] * scale))
+    if not jobs:
+        return first
+    whole = Image.new(first.mode, size)
+    whole.paste(first)
+    for start, job in zip(edges[1:], jobs, strict=False):
+        whole.paste(job.result(), (0, start))
+    return whole
+
+
+def _strip(source: Image.Image, width: int, height: int, box: Box) -> Image.Image:
+    return source.resize((width, height), Image.Resampling.LANCZOS, box=box)
 
 
 def _finished(image: Image.Image, orientation: int, order: Order) -> Rendered:

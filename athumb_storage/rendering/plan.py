@@ -14,10 +14,10 @@ from athumb_storage.geometry import Box, Placement, Size
 DECODE_SCALES: Final = (8, 4, 2)
 """The fractions (1/8, 1/4, 1/2) that a JPEG can be decoded at for less than the whole costs."""
 
-DECODE_MARGIN: Final = 2.0
+DECODE_MARGIN: Final = 1.6
 """How many decoded pixels a side there have to be, at least, for each pixel of a thumb."""
 
-REUSE_MARGIN: Final = 2.0
+REUSE_MARGIN: Final = 1.3
 """The same for a thumb that is scaled from a larger thumb."""
 
 

@@ -1,0 +1,7 @@
+"""The upload form."""
+
+from django import forms
+
+from .models import Photo
+
+PhotoForm = forms.modelform_factory(Photo, fields=["title", "image"])
