@@ -81,9 +81,14 @@ def place(original: Size, thumb: Thumb) -> Placement:
     window = (min(scaled[0], thumb.size[0]), min(scaled[1], thumb.size[1]))
     x, y = parse_crop(thumb.crop)
     left, top = x.within(scaled[0] - window[0]), y.within(scaled[1] - window[1])
-    across, down = original[0] / scaled[0], original[1] / scaled[1]
-    box = (left * across, top * down, (left + window[0]) * across, (top + window[1]) * down)
-    return Placement(window, box)
+    across = _span(left, window[0], original[0], scaled[0])
+    down = _span(top, window[1], original[1], scaled[1])
+    return Placement(window, (across[0], down[0], across[1], down[1]))
+
+
+def _span(start: int, length: int, original: int, scaled: int) -> tuple[float, float]:
+    """Where a stretch of the scaled original begins and ends on the original, which no rounding error may leave."""
+    return start * original / scaled, min((start + length) * original / scaled, original)
 
 
 def _scaled(original: Size, thumb: Thumb) -> Size:

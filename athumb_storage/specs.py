@@ -64,8 +64,8 @@ class Thumb:
 
 def _checked_size(size: object) -> Size:
     match size:
-        case (int(width), int(height)) if 1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE:
-            return width, height
+        case (int(width), int(height)) if all(type(side) is int and 1 <= side <= MAX_SIDE for side in (width, height)):
+            return width, height  # True is an int, too, but no size
     raise InvalidThumb(f"option 'size': {size!r} is not two whole numbers of pixels from 1 to {MAX_SIDE}")
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import seaweedfs
+from botocore.httpsession import URLLib3Session
 from django.core.files.base import ContentFile
 from PIL import Image
 from seaweedfs import SeaweedFS
@@ -29,6 +33,12 @@ def upload(name="cat.jpg", data=None, **options):
     return ContentFile(draw(**options) if data is None else data, name=name)
 
 
+def content_of(storage, name):
+    """The bytes of a file."""
+    with storage.open(name, "rb") as file:
+        return file.read()
+
+
 def image_in(storage, key):
     """The image that is stored at `key`, decoded."""
     with storage.open(key, "rb") as file:
@@ -37,10 +47,43 @@ def image_in(storage, key):
         return image
 
 
+def stored(storage, folder=""):
+    """The names of all files in a storage."""
+    folders, files = storage.listdir(folder)
+    return sorted(
+        [folder + file for file in files] + [name for sub in folders for name in stored(storage, f"{folder}{sub}/")]
+    )
+
+
+WRITER = {"access_key": "writer-access-key", "secret_key": "writer-secret-key"}
+"""Who may read, write and delete on the server, but not list."""
+
+
 @pytest.fixture(scope="session")
 def s3_server():
-    with SeaweedFS() as server:
+    new_folder = seaweedfs._new_folder
+
+    def with_writer(*credentials):
+        folder = new_folder(*credentials)
+        file = folder / "identities.json"
+        content = json.loads(file.read_text())
+        keys = {"accessKey": WRITER["access_key"], "secretKey": WRITER["secret_key"]}
+        content["identities"].append({"name": "writer", "credentials": [keys], "actions": ["Read", "Write"]})
+        file.write_text(json.dumps(content))
+        return folder
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seaweedfs, "_new_folder", with_writer)
+        server = SeaweedFS()
+        server.start()
+    with server:
         yield server
+
+
+@pytest.fixture
+def no_list_identity():
+    """Options of a storage whose project may not list."""
+    return dict(WRITER)
 
 
 @pytest.fixture
@@ -84,21 +127,45 @@ def make_storage(request, tmp_path):
 
 
 @pytest.fixture
-def requests_sent(monkeypatch):
-    """Every request that boto3 sends during the test: (method, path and query)."""
+def exchanges(monkeypatch):
+    """Every request that is sent to S3 during the test by whatever client, as botocore prepared it."""
     sent = []
+    send = URLLib3Session.send
 
-    def record(request, **_):
-        sent.append((request.method, request.url.split("/", 3)[3]))
+    def watched(session, request):
+        sent.append(request)
+        return send(session, request)
 
-    from athumb_storage.storages import client
-
-    make = client.shared_client
-
-    def watched(storage):
-        shared = make(storage)
-        shared.meta.events.register("before-send.s3", record, unique_id="requests-sent")
-        return shared
-
-    monkeypatch.setattr("athumb_storage.storages.s3.shared_client", watched)
+    monkeypatch.setattr(URLLib3Session, "send", watched)
     return sent
+
+
+class _Requests(Sequence):
+    """The same, as (method, path and query)."""
+
+    def __init__(self, exchanges):
+        self._exchanges = exchanges
+
+    def __getitem__(self, index):
+        return self._all()[index]
+
+    def __len__(self):
+        return len(self._exchanges)
+
+    def __eq__(self, other):
+        return self._all() == other
+
+    def __repr__(self):
+        return repr(self._all())
+
+    def _all(self):
+        return [(request.method, request.url.split("/", 3)[3]) for request in self._exchanges]
+
+    def clear(self):
+        self._exchanges.clear()
+
+
+@pytest.fixture
+def requests_sent(exchanges):
+    """Every request that is sent to S3 during the test: (method, path and query)."""
+    return _Requests(exchanges)

@@ -13,18 +13,26 @@ logger = logging.getLogger("athumb_storage")
 def normalised(image: Image.Image) -> Image.Image:
     """The image in mode L, RGB or RGBA and in sRGB, with nothing else attached to it."""
     profile = image.info.get("icc_profile")
-    image = _eight_bit(image)
-    if "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBa"):
-        image = image.convert("RGBA")
-    elif image.mode == "P":
-        image = image.convert(image.palette.mode if image.palette else "RGB")
+    image, alpha = _without_alpha(_eight_bit(image))
     if profile:
         image = _in_srgb(image, profile)
-    if image.mode not in ("L", "RGB", "RGBA"):
+    if image.mode not in ("L", "RGB"):
         image = image.convert("RGB")
+    if alpha is not None:
+        image.putalpha(alpha)
+        image = image.convert("RGBA")
     # Encoders write comments, profiles and EXIF data that they find here.
     image.info = {}
     return image
+
+
+def _without_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """The colours alone, and the transparency, if there is any; a profile speaks of colours only."""
+    if image.has_transparency_data:
+        alpha = image.convert("RGBA").getchannel("A")
+        grey = image.mode in ("L", "LA", "La")
+        return image.convert("LA" if image.mode == "La" else "RGBA").convert("L" if grey else "RGB"), alpha
+    return (image.convert("RGB") if image.mode == "P" else image), None
 
 
 def flattened(image: Image.Image) -> Image.Image:
@@ -41,19 +49,19 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode == "1":
         return image.convert("L")
     if image.mode.startswith("I"):
+        # Mode I holds 32 bits, whatever the file had.
+        deep = image.mode != "I" or image.getextrema()[1] > 255  # type: ignore[operator]  # a pair of numbers
         image = image.convert("I")
-        deep = image.getextrema()[1] > 255  # type: ignore[operator]  # one band: a pair of numbers
         return (image.point(lambda value: value * (1 / 256)) if deep else image).convert("L")
     return image.convert("L") if image.mode == "F" else image
 
 
 def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    mode = "RGBA" if image.mode == "RGBA" else "RGB"
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if image.mode in ("RGB", "RGBA") and "sRGB" in ImageCms.getProfileDescription(source):
+        if image.mode == "RGB" and "sRGB" in ImageCms.getProfileDescription(source):
             return image
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode)
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
         # Photos with a broken or foreign profile are common; without it they only look a little off.
         logger.warning("Ignored an ICC profile that cannot be used: %s", error)

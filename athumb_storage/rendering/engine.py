@@ -36,8 +36,14 @@ _TURNS: Final = {
 _WITH_QUALITY: Final = frozenset({"JPEG", "WEBP", "AVIF"})
 _WITHOUT_ALPHA: Final = frozenset({"JPEG"})
 
+_CHUNK: Final = 1 << 20
+"""How many bytes the decoder is fed at once; between two bites it wants the GIL, which others may hold."""
+
 _LARGE: Final = 1_000_000
 """From how many pixels on a source is scaled by all cores."""
+
+_SMALL: Final = 100_000
+"""Up to how many pixels a thumb is encoded sooner than another thread would have begun to."""
 
 _workers = SharedPool(available_cores(), "athumb-render")
 
@@ -86,7 +92,11 @@ def render(reader: BinaryIO, image_format: str, orders: Sequence[Order]) -> Iter
     by_name = {order.thumb_name: order for order in orders}
     running: list[Future[Rendered]] = []
     for step, scaled in _scaled(decoded, plan):
-        running.append(_workers.submit(_finished, scaled, orientation, by_name[step.thumb_name]))
+        order = by_name[step.thumb_name]
+        if scaled.width * scaled.height < _SMALL:
+            yield _finished(scaled, orientation, order)
+        else:
+            running.append(_workers.submit(_finished, scaled, orientation, order))
         for job in [job for job in running if job.done()]:
             running.remove(job)
             yield job.result()
@@ -106,6 +116,8 @@ def _reading() -> Iterator[None]:
 
 
 def _orientation(image: Image.Image) -> int:
+    if image.format == "TIFF":  # Pillow turns these itself
+        return 1
     orientation = image.getexif().get(_ORIENTATION_TAG, 1)
     return orientation if orientation in _TURNS else 1
 
@@ -122,6 +134,7 @@ def _decoded(image: Image.Image, plan: Plan) -> Image.Image:
     if plan.scale > 1:
         width, height = image.size
         image.draft(None, (width // plan.scale, height // plan.scale))
+    image.decodermaxblock = _CHUNK  # type: ignore[attr-defined]
     image.load()
     return normalised(image)
 

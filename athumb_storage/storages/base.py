@@ -203,7 +203,8 @@ class ThumbnailStorageMixin(_Base):
         return super().get_available_name(name, max_length)
 
     def _refuse_thumb_key(self, name: str) -> None:
-        if self.naming.original(name.replace("\\", "/")) is not None:
+        # "." and double slashes lead to the same place.
+        if self.naming.original(posixpath.normpath(name.replace("\\", "/"))) is not None:
             raise SuspiciousFileOperation(f"{name!r} cannot be stored: thumbs are stored under names like this.")
 
     def _save(self, name: str, content: File[Any]) -> str:

@@ -65,5 +65,13 @@ def shared_client(storage: Any, *, unsigned: bool = False) -> Any:
     key = (identity, tuple(options.items()), wanted)
     with _lock:
         if key not in _clients:
-            _clients[key] = storage._create_session().client("s3", config=config, **options)
+            client = storage._create_session().client("s3", config=config, **options)
+            client.meta.events.register("before-sign.s3.PutObject", _send_at_once)
+            _clients[key] = client
         return _clients[key]
+
+
+def _send_at_once(request: Any, **_: Any) -> None:
+    """Not to ask whether a body in memory may be sent saves a round trip; for a file the question is worth it."""
+    if isinstance(request.data, bytes) and "Expect" in request.headers:
+        del request.headers["Expect"]

@@ -187,7 +187,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
     # Deleting
 
     def delete(self, name: str) -> None:
-        if not name or not self._all_thumbs():
+        if not name:
             S3Storage.delete(self, name)
         else:
             self._remove([name, *self._stored_thumbs(name)])
@@ -202,7 +202,9 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
 
     def _listed(self, folder: str) -> list[str] | None:
         prefix = self._key_on_s3(folder)
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket_name, Prefix=prefix)
+        listing = self.client.get_paginator("list_objects_v2")
+        # What lies in folders below was stored by somebody else.
+        pages = listing.paginate(Bucket=self.bucket_name, Prefix=prefix, Delimiter="/")
         try:
             return [folder + entry["Key"][len(prefix) :] for page in pages for entry in page.get("Contents", ())]
         except ClientError as error:

@@ -34,7 +34,11 @@ class Source:
         self._data = _bytes_in_memory(content)
         self._path = None if self._data is not None else _path_on_disk(content)
         if self._data is None and self._path is None:
-            self._copy(content)
+            try:
+                self._copy(content)
+            except BaseException:
+                self._closing.close()
+                raise
 
     def __enter__(self) -> Source:
         return self

@@ -101,7 +101,9 @@ class Upload:
         self._source = source
         self._format = image_format
         self._thumbs = Thumbs(storage)
-        self._original: Future[str] = storage._submit(storage._store_original, name, source, MIME_TYPES[image_format])
+        # What an original replaces is lost, so there it waits until the image has proved to be good.
+        begin = Later if storage._replaces() else storage._submit
+        self._original: Future[str] = begin(storage._store_original, name, source, MIME_TYPES[image_format])
 
     def run(self) -> str:
         """The final name, once all is stored.
@@ -148,11 +150,20 @@ class Upload:
         keys = list(self._thumbs.keys.values())
         if not self._original.cancelled() and not self._original.exception():
             keys.append(self._original.result())
-        if not keys or self._storage._replaces():
+        if not keys:
+            return []
+        if self._storage._replaces():
+            logger.error("A failed upload of %r may have replaced: %s", self._name, ", ".join(keys))
             return keys
+        return self._removed_again(keys)
+
+    def _removed_again(self, keys: list[str]) -> list[str]:
+        """Remove these keys; those that could not be."""
         try:
             self._storage._remove(keys)
         except Exception:
-            logger.exception("Left behind by a failed upload of %r: %s", self._name, ", ".join(keys))
+            if len(keys) > 1:  # one that cannot be removed must not keep the others
+                return [left for key in keys for left in self._removed_again([key])]
+            logger.exception("Left behind by a failed upload of %r: %s", self._name, keys[0])
             return keys
         return []

@@ -1,0 +1,234 @@
+"""One upload on its way: what is sent when, and what is left when it fails."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+
+import pytest
+from botocore.exceptions import ClientError
+from django.core.files.base import ContentFile
+
+from athumb_storage import UploadedImageIsUnreadableError, UploadFailed
+from athumb_storage.storages import FileSystemThumbnailStorage, S3ThumbnailStorage
+from athumb_storage.storages.upload import Later, settle
+from tests.conftest import draw, image_in, stored, upload
+from tests.storages.test_contract import KEYS, THUMBS, noise
+
+WRONG_DIGEST = {"ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="}
+
+
+def test_thumbs_that_s3_refuses_take_the_original_with_them(make_s3):
+    storage = make_s3(thumbs=THUMBS, thumb_object_parameters=WRONG_DIGEST)
+    with pytest.raises(UploadFailed, match=r"photos/cat\.jpg.*BadDigest") as caught:
+        storage.save("photos/cat.jpg", upload())
+    assert isinstance(caught.value.__cause__, ClientError)
+    assert caught.value.left_behind == ()
+    assert stored(storage) == []
+
+
+def test_an_original_that_s3_refuses_takes_its_thumbs_with_it(make_s3):
+    storage = make_s3(thumbs=THUMBS, unique_names=True, object_parameters=WRONG_DIGEST)
+    with pytest.raises(UploadFailed, match="BadDigest"):
+        storage.save("photos/cat.jpg", upload())
+    assert stored(storage) == []
+
+
+def test_a_wrong_key_fails_the_upload(make_s3):
+    storage = make_s3(thumbs=THUMBS, secret_key="not the secret")
+    with pytest.raises(UploadFailed, match=r"cat\.jpg.*SignatureDoesNotMatch"):
+        storage.save("cat.jpg", upload())
+    assert stored(make_s3()) == []
+
+
+def test_a_bucket_that_does_not_exist_fails_the_upload(make_s3, no_list_identity):
+    storage = make_s3(thumbs=THUMBS, bucket_name="there-is-no-such-bucket", **no_list_identity)
+    with pytest.raises(UploadFailed, match=r"cat\.jpg"):
+        storage.save("cat.jpg", upload())
+
+
+def test_a_server_that_does_not_answer_fails_the_upload(make_s3):
+    from botocore.config import Config
+
+    storage = make_s3(
+        thumbs=THUMBS,
+        endpoint_url="http://127.0.0.1:9",
+        client_config=Config(connect_timeout=1, retries={"total_max_attempts": 1}),
+    )
+    with pytest.raises(UploadFailed, match=r"cat\.jpg"):
+        storage.save("cat.jpg", upload())
+
+
+def errors_in(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+
+
+class CannotRemove(S3ThumbnailStorage):
+    """Its project may not delete."""
+
+    def _remove(self, keys):
+        raise PermissionError("may not delete")
+
+
+def test_what_is_left_behind_on_s3_is_told_and_logged(make_s3, caplog):
+    storage = make_s3(CannotRemove, thumbs=THUMBS, thumb_object_parameters=WRONG_DIGEST)
+    with pytest.raises(UploadFailed, match=r"left behind: .*cat\.jpg") as caught:
+        storage.save("cat.jpg", upload())
+    assert set(caught.value.left_behind) >= set(stored(storage)) == {"cat.jpg"}
+    assert errors_in(caplog)[-1].endswith(" cat.jpg")
+
+
+def test_what_a_refused_image_leaves_behind_is_logged(make_s3, caplog):
+    class Hasty(CannotRemove):
+        """The original is stored before anything is rendered."""
+
+        def _submit(self, function, *args):
+            job = super()._submit(function, *args)
+            job.result()
+            return job
+
+    storage = make_s3(Hasty, thumbs=THUMBS)
+    data = noise()
+    with pytest.raises(UploadedImageIsUnreadableError):
+        storage.save("cat.jpg", ContentFile(data[: len(data) // 2]))
+    assert len(errors_in(caplog)) == 1
+    assert "cat.jpg" in errors_in(caplog)[0]
+
+
+def test_a_refused_image_replaces_nothing_even_where_uploads_replace(make_s3):
+    storage = make_s3(thumbs=THUMBS, file_overwrite=True)
+    storage.save("cat.jpg", upload(color="red"))
+    data = noise()
+    with pytest.raises(UploadedImageIsUnreadableError):
+        storage.save("cat.jpg", ContentFile(data[: len(data) // 2]))
+    assert image_in(storage, "cat.jpg").getpixel((5, 5))[0] > 200
+    assert stored(storage) == KEYS
+
+
+def test_a_failed_upload_does_not_remove_what_it_has_replaced(make_s3, caplog):
+    storage = make_s3(thumbs=THUMBS, file_overwrite=True)
+    storage.save("cat.jpg", upload(color="red"))
+    storage = make_s3(thumbs=THUMBS, file_overwrite=True, thumb_object_parameters=WRONG_DIGEST)
+    with pytest.raises(UploadFailed) as caught:
+        storage.save("cat.jpg", upload(color="blue"))
+    assert stored(storage) == KEYS
+    assert "cat.jpg" in caught.value.left_behind
+    assert len(errors_in(caplog)) == 1
+    assert "cat.jpg" in errors_in(caplog)[0]
+
+
+def test_a_refused_name_on_disk_leaves_nothing_behind(tmp_path):
+    storage = FileSystemThumbnailStorage(location=tmp_path, thumbs=THUMBS)
+    name = "c" * 250 + ".jpg"  # as long as a file may be called, so that the folder of its thumbs cannot be made
+    with pytest.raises(UploadFailed, match=r"c\.jpg"):
+        storage.save(f"photos/{name}", upload())
+    assert stored(storage) == []
+
+
+def test_the_thumbs_go_up_while_others_are_still_under_way(make_s3):
+    """Each PUT of a thumb waits for all others to have begun, so one after the other would never end."""
+
+    barrier = threading.Barrier(len(THUMBS))
+
+    class Parallel(S3ThumbnailStorage):
+        def _store_thumb(self, key, data, content_type):
+            barrier.wait(timeout=20)
+            super()._store_thumb(key, data, content_type)
+
+    storage = make_s3(Parallel, thumbs=THUMBS)
+    storage.save("cat.jpg", upload())
+    assert stored(storage) == KEYS
+
+
+def test_the_original_goes_up_while_the_thumbs_are_rendered(make_s3, monkeypatch):
+    from athumb_storage.storages import upload as module
+
+    begun = threading.Event()
+    render = module.render
+
+    class Watched(S3ThumbnailStorage):
+        def _store_original(self, *args):
+            begun.set()
+            return super()._store_original(*args)
+
+    def render_later(*args):
+        assert begun.wait(timeout=20)
+        return render(*args)
+
+    monkeypatch.setattr(module, "render", render_later)
+    storage = make_s3(Watched, thumbs=THUMBS)
+    storage.save("cat.jpg", upload())
+    assert stored(storage) == KEYS
+
+
+def test_save_returns_when_all_of_it_is_stored(make_s3):
+    import time
+
+    class Slow(S3ThumbnailStorage):
+        def _store_thumb(self, key, data, content_type):
+            time.sleep(0.2)
+            super()._store_thumb(key, data, content_type)
+
+    storage = make_s3(Slow, thumbs=THUMBS)
+    storage.save("cat.jpg", upload())
+    assert stored(storage) == KEYS
+
+
+def test_an_image_is_decoded_once(make_storage, monkeypatch):
+    from PIL import JpegImagePlugin
+
+    loads = []
+    load = JpegImagePlugin.JpegImageFile.load_prepare
+    monkeypatch.setattr(
+        JpegImagePlugin.JpegImageFile, "load_prepare", lambda image: (loads.append(image), load(image))[1]
+    )
+    storage = make_storage(thumbs=THUMBS)
+    storage.save("cat.jpg", upload())
+    assert len(loads) == 1
+
+
+def test_an_interrupted_upload_leaves_nothing_behind(make_storage):
+    storage = make_storage(thumbs=THUMBS)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    storage._store_thumb = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        storage.save("cat.jpg", upload())
+    assert stored(storage) == []
+
+
+def test_later_is_done_once_and_when_asked():
+    done = []
+    job = Later(done.append, 1)
+    assert done == []
+    job.result()
+    job.result()
+    assert done == [1]
+
+
+def test_later_raises_what_its_work_raised():
+    job = Later(int, "no number")
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no number"):
+            job.result()
+
+
+def test_settle_cancels_what_has_not_begun_and_waits_for_the_rest():
+    waiting, done, failed = Later(draw), Future(), Future()
+    done.set_result(1)
+    failed.set_exception(ValueError())
+    settle([waiting, done, failed])
+    assert waiting.cancelled()
+
+
+def test_a_storage_that_changes_the_extension_gets_thumbs_of_that_format(tmp_path):
+    class Tidy(FileSystemThumbnailStorage):
+        def _store_original(self, name, source, content_type):
+            return super()._store_original(name.replace(".jpeg", ".png"), source, content_type)
+
+    storage = Tidy(location=tmp_path, thumbs={"small": {"size": (30, 30)}})
+    assert storage.save("cat.jpeg", upload()) == "cat.png"
+    assert stored(storage) == ["cat.png", "cat.png.thumbs/small.png"]
+    assert image_in(storage, "cat.png.thumbs/small.png").format == "PNG"

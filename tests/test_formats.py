@@ -1,0 +1,127 @@
+"""What an image is told by, and what formats are called."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from athumb_storage.formats import EXTENSIONS, HEAD_SIZE, MIME_TYPES, canonical, format_of_name, sniff
+
+
+def saved(format_, mode="RGB", **options):
+    output = io.BytesIO()
+    Image.new(mode, (16, 12)).save(output, format_, **options)
+    return output.getvalue()
+
+
+NOT_IN_JPEG = {"P", "RGBA"}
+KINDS = [
+    (format_, mode)
+    for format_ in sorted(MIME_TYPES)
+    for mode in ("RGB", "L", "P", "1", "RGBA")
+    if format_ != "JPEG" or mode not in NOT_IN_JPEG
+]
+
+
+@pytest.mark.parametrize(("format_", "mode"), KINDS)
+def test_real_files_are_told_by_their_head(format_, mode):
+    assert sniff(saved(format_, mode)[:HEAD_SIZE]) == format_
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (saved("PNG", exif=Image.Exif()), "PNG"),
+        (saved("TIFF", big_tiff=False), "TIFF"),
+        (b"MM\x00*\x00\x00\x00\x08", "TIFF"),
+        (b"GIF87a\x01\x00\x01\x00", "GIF"),
+        (b"\x00\x00\x00\x1cftypavis\x00\x00\x00\x00", "AVIF"),
+        (b"\xff\xd8\xff\xdb", "JPEG"),
+        (b"\xff\xd8\xff\xe1\x00\x10Exif", "JPEG"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8L", "WEBP"),
+    ],
+)
+def test_kinds_of_heads(data, expected):
+    assert sniff(data[:HEAD_SIZE]) == expected
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"B",
+        b"BM",
+        b"BMW is a maker of cars and motorcycles.",
+        b"BM\x00\x00\x00\x00\x00\x00\x00\x00" + b"\x00" * 22,
+        b"BMW and" + b" " * 7 + b"\x28\x00\x00\x00" + b"\x00" * 14,
+        b"BM" + b"\x00" * 12 + b"\x29\x00\x00\x00" + b"\x00" * 14,
+        b"<!DOCTYPE html><title>cat.jpg</title>",
+        b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+        b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>',
+        b"%PDF-1.7\n%\xe2\xe3\xcf\xd3",
+        b"PK\x03\x04",
+        b"RIFF\x24\x00\x00\x00WAVEfmt ",
+        b"RIFF",
+        b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00",
+        b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00",
+        b"ftypavif",
+        b" \xff\xd8\xff\xe0",
+        b"\xff\xd8",
+        b"\x89PNG\n\x1a\n",
+        b"GIF88a",
+        b"II+\x00",
+        b"\x00" * 32,
+        b"\x00\x00\x01\x00\x01\x00\x10\x10",
+    ],
+)
+def test_what_is_no_image_we_read(data):
+    assert sniff(data) is None
+
+
+def test_a_file_name_says_nothing_of_the_content():
+    assert sniff(b"cat.jpg") is None
+    assert sniff(saved("GIF")[:HEAD_SIZE]) == "GIF"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("JPEG", "JPEG"),
+        ("jpg", "JPEG"),
+        ("Png", "PNG"),
+        ("gif", "GIF"),
+        ("webp", "WEBP"),
+        ("AVIF", "AVIF"),
+        ("tiff", None),
+        ("bmp", None),
+        ("", None),
+        ("image/png", None),
+    ],
+)
+def test_names_of_formats(name, expected):
+    assert canonical(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("cat.jpg", "JPEG"),
+        ("photos/cat.JPEG", "JPEG"),
+        ("cat.final.png", "PNG"),
+        (".gif", "GIF"),
+        ("cat", None),
+        ("jpg", None),
+        ("cat.", None),
+        ("photos.jpg/cat", None),
+        ("cat.jpg ", None),
+        ("cat.tif", None),
+        ("", None),
+    ],
+)
+def test_formats_of_names(name, expected):
+    assert format_of_name(name) == expected
+
+
+def test_every_format_of_a_thumb_has_a_content_type():
+    assert set(EXTENSIONS) <= set(MIME_TYPES)
+    assert all(canonical(extension) == format_ for format_, extension in EXTENSIONS.items())

@@ -1,0 +1,90 @@
+"""Both namings, and the way back."""
+
+import pytest
+
+from athumb_storage import Thumb
+from athumb_storage.naming import NAMINGS, AthumbNaming, FolderNaming, Naming
+
+PLAIN = Thumb(size=(9, 9))
+NAMES = [
+    "cat.jpg",
+    "photos/cat.jpg",
+    "photos/2024.05/cat.final.jpg",
+    "photos/cat",
+    "photos.d/cat",
+    ".hidden",
+    "größe/кот 猫.jpg",
+    "a b/c+d%20?.jpg",
+    "new\nline.jpg",
+    "x.thumbs",
+]
+
+
+def test_the_namings_by_their_words():
+    assert isinstance(NAMINGS["folder"], FolderNaming)
+    assert isinstance(NAMINGS["athumb"], AthumbNaming)
+    assert all(isinstance(naming, Naming) for naming in NAMINGS.values())
+
+
+def test_an_object_without_the_methods_is_no_naming():
+    assert not isinstance(object(), Naming)
+
+
+def test_thumbs_lie_in_a_folder_beside_the_original():
+    assert FolderNaming().key("photos/cat.jpg", "large", PLAIN, "jpg") == "photos/cat.jpg.thumbs/large.jpg"
+    assert FolderNaming().key("photos/cat.jpg", "large", PLAIN, "webp") == "photos/cat.jpg.thumbs/large.webp"
+
+
+@pytest.mark.parametrize("thumb_name", ["large", "60x60", "2.5x", "groß", "a b"])
+@pytest.mark.parametrize("name", [*NAMES, "photos/cat.jpg.thumbs/large.jpg"])
+def test_the_way_back_from_a_key(name, thumb_name):
+    key = FolderNaming().key(name, thumb_name, PLAIN, "jpg")
+    assert FolderNaming().original(key) == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_prefix_is_that_of_the_keys_of_one_original(name):
+    prefix = FolderNaming().prefix(name)
+    assert prefix.endswith("/")
+    assert FolderNaming().key(name, "large", PLAIN, "jpg").startswith(prefix)
+    others = [other for other in NAMES if other != name]
+    assert not any(FolderNaming().key(other, "large", PLAIN, "jpg").startswith(prefix) for other in others)
+
+
+@pytest.mark.parametrize(
+    "key", ["", "cat.jpg", "photos/cat.jpg", ".thumbs/large.jpg", "cat.thumbs/a/b.jpg", "x.thumbs/"]
+)
+def test_what_is_no_thumb_key(key):
+    assert FolderNaming().original(key) is None
+
+
+def test_originals_that_differ_only_by_extension_share_no_thumb():
+    keys = {FolderNaming().key(name, "large", PLAIN, "jpg") for name in ("a.png", "a.jpg", "a")}
+    assert len(keys) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "format_", "extension", "key"),
+    [
+        ("photos/cat.JPG", None, "jpg", "photos/cat_large.JPG"),
+        ("photos/cat.jpeg", None, "jpg", "photos/cat_large.jpeg"),
+        ("photos/cat.JPG", "jpeg", "jpg", "photos/cat_large.jpeg"),
+        ("photos/cat.png", "jpg", "jpg", "photos/cat_large.jpg"),
+        ("photos/cat.png", "WEBP", "webp", "photos/cat_large.webp"),
+        ("photos/cat.tiff", None, "jpg", "photos/cat_large.tiff"),
+        ("cat.gif", None, "gif", "cat_large.gif"),
+        ("photos/cat.final.png", None, "png", "photos/cat.final_large.png"),
+        ("photos.d/cat.png", None, "png", "photos.d/cat_large.png"),
+        ("photos.d/cat", None, "jpg", "photos.d/cat_large.jpg"),
+        ("cat", "png", "png", "cat_large.png"),
+        ("größe/кот.JPG", None, "jpg", "größe/кот_large.JPG"),
+    ],
+)
+def test_the_rules_of_the_seed_library(name, format_, extension, key):
+    thumb = Thumb(size=(9, 9), format=format_)
+    assert AthumbNaming().key(name, "large", thumb, extension) == key
+
+
+def test_the_seed_library_has_no_way_back():
+    assert AthumbNaming().prefix("photos/cat.jpg") is None
+    assert AthumbNaming().original("photos/cat_large.jpg") is None

@@ -1,0 +1,376 @@
+"""Thumb and ThumbSet: what may be written, and what the messages say when it is wrong."""
+
+import copy
+import pickle
+from collections.abc import Mapping
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+
+from athumb_storage import InvalidThumb, Thumb, ThumbSet, UnknownThumb
+from athumb_storage.specs import MAX_SIDE
+
+PAIRS = (("small", {"size": (20, 10)}), ("square", {"size": (50, 50), "crop": True}))
+
+
+def test_a_thumb_needs_only_a_size():
+    thumb = Thumb(size=(20, 10))
+    assert (thumb.size, thumb.crop, thumb.upscale, thumb.format, thumb.quality) == ((20, 10), None, True, None, 85)
+
+
+def test_a_thumb_takes_its_options_by_name_alone():
+    with pytest.raises(TypeError):
+        Thumb((20, 10))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (200, 1000), [50, 60], (MAX_SIDE, MAX_SIDE)])
+def test_sizes_are_kept_as_a_tuple(size):
+    assert Thumb(size=size).size == tuple(size)
+    assert type(Thumb(size=size).size) is tuple
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        None,
+        50,
+        "50x50",
+        "50",
+        (50,),
+        (50, 50, 50),
+        (0, 50),
+        (50, 0),
+        (-1, 50),
+        (50.0, 50),
+        (50, None),
+        ("50", "50"),
+        (True, True),
+        (MAX_SIDE + 1, 5),
+        (5, MAX_SIDE + 1),
+    ],
+)
+def test_a_wrong_size_is_named(size):
+    with pytest.raises(
+        InvalidThumb, match=r"option 'size'.*is not two whole numbers of pixels from 1 to 16383"
+    ) as info:
+        Thumb(size=size)
+    assert repr(size) in str(info.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (None, None),
+        (False, None),
+        (True, "center"),
+        ("center", "center"),
+        ("top", "top"),
+        ("left", "left"),
+        ("left top", "left top"),
+        ("right bottom", "right bottom"),
+        ("center top", "center top"),
+        ("50%", "50%"),
+        ("50% 20%", "50% 20%"),
+        ("10px 0px", "10px 0px"),
+        ("left 20%", "left 20%"),
+    ],
+)
+def test_crops(given, kept):
+    assert Thumb(size=(9, 9), crop=given).crop == kept
+
+
+@pytest.mark.parametrize(
+    "crop",
+    ["", " ", "middle", "top left", "left left", "10", "10 20", "-5px", "10em", "1.5%", "left top 5px", "LEFT"],
+)
+def test_a_wrong_crop_is_named(crop):
+    with pytest.raises(InvalidThumb, match="option 'crop'") as info:
+        Thumb(size=(9, 9), crop=crop)
+    assert repr(crop) in str(info.value)
+
+
+@pytest.mark.parametrize("crop", [1, 0.5, ("left", "top"), object])
+def test_a_crop_that_is_no_place_is_named(crop):
+    with pytest.raises(InvalidThumb, match=r"option 'crop'.*is neither True nor a place"):
+        Thumb(size=(9, 9), crop=crop)
+
+
+@pytest.mark.parametrize("upscale", [True, False])
+def test_upscale(upscale):
+    assert Thumb(size=(9, 9), upscale=upscale).upscale is upscale
+
+
+@pytest.mark.parametrize("upscale", [None, 0, 1, "no"])
+def test_a_wrong_upscale_is_named(upscale):
+    with pytest.raises(InvalidThumb, match="option 'upscale'"):
+        Thumb(size=(9, 9), upscale=upscale)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "canonical"),
+    [
+        ("JPEG", "JPEG", "JPEG"),
+        ("jpeg", "JPEG", "JPEG"),
+        ("jpg", "JPG", "JPEG"),
+        ("png", "PNG", "PNG"),
+        ("Gif", "GIF", "GIF"),
+        ("webp", "WEBP", "WEBP"),
+        ("avif", "AVIF", "AVIF"),
+    ],
+)
+def test_formats(given, kept, canonical):
+    thumb = Thumb(size=(9, 9), format=given)
+    assert thumb.format == kept
+    assert thumb.format_for("cat.bmp", "PNG") == canonical
+
+
+@pytest.mark.parametrize("format_", ["", "TIFF", "BMP", "svg", ".jpg", 3, True])
+def test_a_wrong_format_is_named(format_):
+    with pytest.raises(InvalidThumb, match=r"option 'format'.*is none of JPEG, PNG, GIF, WEBP, AVIF"):
+        Thumb(size=(9, 9), format=format_)
+
+
+@pytest.mark.parametrize("quality", [1, 85, 100])
+def test_qualities(quality):
+    assert Thumb(size=(9, 9), quality=quality).quality == quality
+
+
+@pytest.mark.parametrize("quality", [0, 101, -1, 85.0, "85", None, True])
+def test_a_wrong_quality_is_named(quality):
+    with pytest.raises(InvalidThumb, match=r"option 'quality'.*is not a whole number from 1 to 100"):
+        Thumb(size=(9, 9), quality=quality)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.jpg", "JPEG"),
+        ("a.JPEG", "JPEG"),
+        ("a.png", "PNG"),
+        ("b/a.gif", "GIF"),
+        ("a.webp", "WEBP"),
+        ("a.avif", "AVIF"),
+        ("a.tiff", "WEBP"),
+        ("a", "WEBP"),
+        ("png", "WEBP"),
+        ("b.png/a", "WEBP"),
+        ("a.png.bak", "WEBP"),
+    ],
+)
+def test_the_format_follows_the_name_and_then_the_fallback(name, expected):
+    assert Thumb(size=(9, 9)).format_for(name, "WEBP") == expected
+
+
+def test_a_thumb_is_frozen_and_hashable():
+    thumb = Thumb(size=(9, 9))
+    with pytest.raises(FrozenInstanceError):
+        thumb.quality = 3
+    assert {thumb: 1}[Thumb(size=[9, 9])] == 1
+    assert thumb != Thumb(size=(9, 9), quality=3)
+    assert Thumb(size=(9, 9), crop=True) == Thumb(size=(9, 9), crop="center")
+
+
+def test_a_replaced_thumb_is_checked_again():
+    with pytest.raises(InvalidThumb, match="quality"):
+        replace(Thumb(size=(9, 9)), quality=0)
+
+
+def test_parse_takes_a_thumb_as_it_is():
+    thumb = Thumb(size=(9, 9))
+    assert Thumb.parse(thumb) is thumb
+
+
+@pytest.mark.parametrize("options", [None, (9, 9), "9x9", 9])
+def test_parse_wants_a_mapping(options):
+    with pytest.raises(InvalidThumb, match="a Thumb or a mapping of options is wanted"):
+        Thumb.parse(options)
+
+
+def test_an_unknown_option_is_named_with_those_that_exist():
+    with pytest.raises(
+        InvalidThumb, match=r"option 'cropp' is unknown; the options are .*size, crop, upscale, format, quality"
+    ):
+        Thumb.parse({"size": (9, 9), "cropp": True})
+
+
+def test_a_missing_size_is_named():
+    with pytest.raises(InvalidThumb, match="option 'size' is missing"):
+        Thumb.parse({"crop": True})
+
+
+@pytest.mark.parametrize(
+    "thumbs",
+    [
+        PAIRS,
+        list(PAIRS),
+        [list(pair) for pair in PAIRS],
+        dict(PAIRS),
+        iter(PAIRS),
+        {"small": Thumb(size=(20, 10)), "square": Thumb(size=(50, 50), crop=True)},
+        [("small", Thumb(size=(20, 10))), ("square", {"size": [50, 50], "crop": "center"})],
+        ThumbSet(PAIRS),
+    ],
+    ids=["pairs", "list", "lists", "dict", "iterator", "thumbs", "mixed", "set"],
+)
+def test_every_form_of_thumbs_makes_the_same_set(thumbs):
+    made = ThumbSet(thumbs)
+    assert list(made.items()) == [("small", Thumb(size=(20, 10))), ("square", Thumb(size=(50, 50), crop=True))]
+
+
+@pytest.mark.parametrize("nothing", [None, (), [], {}])
+def test_no_thumbs(nothing):
+    assert len(ThumbSet(nothing)) == 0
+    assert not ThumbSet(nothing)
+
+
+@pytest.mark.parametrize("thumbs", ["small", 5, object()])
+def test_what_is_no_set_of_thumbs(thumbs):
+    with pytest.raises(InvalidThumb, match="thumbs are a mapping or pairs of thumb name and options, not"):
+        ThumbSet(thumbs)
+
+
+@pytest.mark.parametrize("pair", ["ab", ("small",), ("small", {}, 3), (5, {"size": (9, 9)}), 7, None])
+def test_what_is_no_pair(pair):
+    with pytest.raises(InvalidThumb, match="is not a pair of thumb name and options") as info:
+        ThumbSet([pair])
+    assert repr(pair) in str(info.value)
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "..", "a/b", "a\\b", "a\nb", "a\0b", 5, None])
+def test_a_thumb_name_may_not_leave_its_folder(name):
+    with pytest.raises(InvalidThumb, match=r"thumb name .* is not a printable name without slashes"):
+        ThumbSet({name: {"size": (9, 9)}})
+
+
+@pytest.mark.parametrize("name", ["60x60", "large", "a b", "größe", "2.5x", "50%", "a_b-c"])
+def test_thumb_names(name):
+    assert list(ThumbSet({name: {"size": (9, 9)}})) == [name]
+
+
+def test_a_name_given_twice():
+    with pytest.raises(InvalidThumb, match="thumb 'small' is there twice"):
+        ThumbSet([*PAIRS, ("small", {"size": (5, 5)})])
+
+
+@pytest.mark.parametrize(
+    ("options", "option"),
+    [
+        ({"size": (0, 5)}, "size"),
+        ({}, "size"),
+        ({"size": (5, 5), "crop": "nowhere"}, "crop"),
+        ({"size": (5, 5), "upscale": "yes"}, "upscale"),
+        ({"size": (5, 5), "format": "BMP"}, "format"),
+        ({"size": (5, 5), "quality": 0}, "quality"),
+        ({"size": (5, 5), "colour": "red"}, "colour"),
+    ],
+)
+def test_a_wrong_option_names_thumb_and_option(options, option):
+    with pytest.raises(InvalidThumb, match=f"^thumb 'large': option '{option}'"):
+        ThumbSet({"small": {"size": (5, 5)}, "large": options})
+
+
+def test_an_invalid_thumb_is_a_value_error():
+    with pytest.raises(ValueError, match="thumb 'large'"):
+        ThumbSet({"large": None})
+
+
+def test_a_set_is_a_read_only_mapping():
+    thumbs = ThumbSet(PAIRS)
+    assert isinstance(thumbs, Mapping)
+    assert list(thumbs) == ["small", "square"]
+    assert len(thumbs) == 2
+    assert "small" in thumbs
+    assert "large" not in thumbs
+    assert thumbs["small"] == Thumb(size=(20, 10))
+    assert thumbs.get("large") is None
+    with pytest.raises(KeyError, match="large"):
+        thumbs["large"]
+    with pytest.raises(TypeError):
+        thumbs["large"] = Thumb(size=(9, 9))
+    with pytest.raises(TypeError):
+        del thumbs["small"]
+    with pytest.raises(AttributeError):
+        thumbs.extra = 1
+
+
+def test_a_set_does_not_follow_the_dict_it_was_made_from():
+    given = dict(PAIRS)
+    thumbs = ThumbSet(given)
+    given.clear()
+    assert len(thumbs) == 2
+
+
+def test_sets_are_equal_by_their_ordered_thumbs():
+    thumbs = ThumbSet(PAIRS)
+    assert thumbs == ThumbSet(dict(PAIRS))
+    assert hash(thumbs) == hash(ThumbSet(dict(PAIRS)))
+    assert thumbs != ThumbSet(reversed(PAIRS))
+    assert thumbs != ThumbSet(PAIRS[:1])
+    assert thumbs != dict(thumbs)
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_sets_pickle(protocol):
+    thumbs = ThumbSet(PAIRS)
+    assert pickle.loads(pickle.dumps(thumbs, protocol)) == thumbs
+
+
+@pytest.mark.parametrize("make_copy", [copy.copy, copy.deepcopy])
+def test_sets_and_thumbs_copy(make_copy):
+    thumbs = ThumbSet(PAIRS)
+    assert make_copy(thumbs) == thumbs
+    assert make_copy(thumbs["small"]) == thumbs["small"]
+
+
+def test_the_repr_tells_the_thumbs():
+    assert "small" in repr(ThumbSet(PAIRS))
+    assert "size=(20, 10)" in repr(ThumbSet(PAIRS))
+
+
+def test_name_of_a_name_and_of_a_thumb():
+    thumbs = ThumbSet(PAIRS)
+    assert thumbs.name_of("square") == "square"
+    assert thumbs.name_of(thumbs["square"]) == "square"
+    assert thumbs.name_of(Thumb(size=(50, 50), crop="center")) == "square"
+
+
+@pytest.mark.parametrize("thumb", ["large", "", Thumb(size=(1, 1))])
+def test_name_of_an_unknown_thumb_lists_the_known(thumb):
+    with pytest.raises(UnknownThumb, match="Known thumbs: 'small', 'square'") as info:
+        ThumbSet(PAIRS).name_of(thumb)
+    assert repr(thumb) in str(info.value)
+    assert isinstance(info.value, LookupError)
+
+
+def test_name_of_where_there_are_no_thumbs():
+    with pytest.raises(UnknownThumb, match="Known thumbs: none"):
+        ThumbSet().name_of("large")
+
+
+def test_the_overlay_counts():
+    base = ThumbSet(PAIRS)
+    over = base.overlaid_with(ThumbSet({"square": {"size": (7, 7)}, "new": {"size": (8, 8)}}))
+    assert {name: thumb.size for name, thumb in over.items()} == {"small": (20, 10), "square": (7, 7), "new": (8, 8)}
+    assert list(over) == ["small", "square", "new"]
+    assert base == ThumbSet(PAIRS)
+
+
+def test_only_keeps_the_order_of_the_set():
+    thumbs = ThumbSet([*PAIRS, ("large", {"size": (99, 99)})])
+    assert list(thumbs.only(["large", "small"])) == ["small", "large"]
+    assert list(thumbs.only([thumbs["square"]])) == ["square"]
+    assert list(thumbs.only([])) == []
+    with pytest.raises(UnknownThumb, match=r"'huge'.*'small', 'square', 'large'"):
+        thumbs.only(["small", "huge"])
+
+
+def test_with_format_fills_in_where_there_is_none():
+    thumbs = ThumbSet({"a": {"size": (9, 9)}, "b": {"size": (9, 9), "format": "webp"}})
+    assert [thumb.format for thumb in thumbs.with_format("PNG").values()] == ["PNG", "WEBP"]
+    assert thumbs.with_format(None) == thumbs
+    assert thumbs["a"].format is None
+
+
+def test_with_format_checks_the_format():
+    with pytest.raises(InvalidThumb, match="format"):
+        ThumbSet(PAIRS).with_format("BMP")
