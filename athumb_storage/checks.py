@@ -35,7 +35,7 @@ def check_fields(**_: Any) -> Sequence[CheckMessage]:
 def _check_field(field: ThumbsFieldMixin) -> Iterator[CheckMessage]:
     if field.thumbs and field.unbound_storage() is None:
         yield Error(
-            f"The field has thumbs, but its storage {type(field.storage).__name__} cannot make them.",
+            f"The field has thumbs, but its storage {field.storage.__class__.__name__} cannot make them.",
             hint="Use a storage of athumb_storage.storages, or give yours the ThumbnailStorageMixin.",
             obj=field,
             id="athumb_storage.E001",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, BinaryIO, cast, overload
 
 from django.core.files.storage import default_storage
 from django.db import models
@@ -10,6 +10,7 @@ from django.db.models.fields.files import FieldFile, ImageFieldFile
 
 from athumb_storage.exceptions import AthumbError, InvalidThumb, OriginalSizeUnknown
 from athumb_storage.geometry import Size, place
+from athumb_storage.rendering import shown_size
 from athumb_storage.specs import Thumb, ThumbSet, checked_format
 from athumb_storage.storages.binding import announce
 
@@ -56,7 +57,7 @@ class ThumbsFieldFile(_FieldFile):
 
     def _thumb_storage(self) -> Any:
         if not hasattr(self.storage, "with_thumbs"):
-            raise AthumbError(f"{self.field}: {type(self.storage).__name__} cannot make thumbs.")
+            raise AthumbError(f"{self.field}: {self.storage.__class__.__name__} cannot make thumbs.")
         return self.storage
 
     def _original_size(self) -> Size:
@@ -72,7 +73,19 @@ class FileWithThumbsFieldFile(ThumbsFieldFile, FieldFile):
 
 
 class ImageWithThumbsFieldFile(ThumbsFieldFile, ImageFieldFile):
-    """The file of an `ImageWithThumbsField`."""
+    """The file of an `ImageWithThumbsField`; its width and height are those of the image as it is shown."""
+
+    def _get_image_dimensions(self) -> Size | tuple[None, None]:
+        # Django's own does not turn the image as its EXIF orientation says, and lets Pillow's errors through.
+        if not hasattr(self, "_dimensions_cache"):
+            close = self.closed
+            self.open()
+            position = self.tell()
+            self._dimensions_cache: Size | tuple[None, None] = shown_size(cast(BinaryIO, self)) or (None, None)
+            self.seek(position)
+            if close:
+                self.close()
+        return self._dimensions_cache
 
 
 _FILE_CLASSES: dict[type, type] = {FieldFile: FileWithThumbsFieldFile, ImageFieldFile: ImageWithThumbsFieldFile}

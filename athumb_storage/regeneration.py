@@ -17,6 +17,7 @@ class Outcome(Enum):
     """What became of one row."""
 
     GENERATED = "generated"
+    NO_IMAGE = "not an image"
     EMPTY = "without a file"
     REPEATED = "repeated"
     FAILED = "failed"
@@ -60,7 +61,7 @@ def regenerate(
 
 def _generate(pk: Any, name: str, field: models.FileField, only: Sequence[str] | None) -> Result:
     try:
-        field.storage.generate_thumbs(name, only)  # type: ignore[attr-defined]  # the caller saw to it
+        keys = field.storage.generate_thumbs(name, only)  # type: ignore[attr-defined]  # the caller saw to it
     except Exception as error:  # noqa: BLE001, whatever it is, it is reported and the next row is tried
         return Result(pk, name, Outcome.FAILED, f"{type(error).__name__}: {error}")
-    return Result(pk, name, Outcome.GENERATED)
+    return Result(pk, name, Outcome.GENERATED if keys else Outcome.NO_IMAGE)

@@ -144,8 +144,8 @@ class ThumbSet(Mapping[str, Thumb]):
         Raises:
             UnknownThumb: it is not in this set.
         """
-        if thumb in self._thumbs:
-            return thumb  # only names are keys
+        if isinstance(thumb, str) and thumb in self._thumbs:
+            return thumb
         for name, known in self._thumbs.items():
             if known == thumb:
                 return name

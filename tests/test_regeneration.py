@@ -23,15 +23,22 @@ def empty_storage(settings):
     settings.STORAGES = {**settings.STORAGES}
 
 
-@pytest.fixture(params=["file", "memory", "s3"])
+@pytest.fixture(params=["FileSystem", "InMemory", "S3"])
 def each_storage(request, settings, tmp_path):
-    """The default storage, once of each kind."""
-    classes = {"file": "FileSystem", "memory": "InMemory", "s3": "S3"}
-    options = {"location": tmp_path} if request.param == "file" else {}
-    if request.param == "s3":
+    """The default storage, once of each kind.
+
+    Its options are settings, because Django 4.2 forgets those of an overridden `STORAGES`.
+    """
+    settings.MEDIA_ROOT = tmp_path
+    if request.param == "S3":
         options = request.getfixturevalue("s3_options")
-    backend = f"athumb_storage.storages.{classes[request.param]}ThumbnailStorage"
-    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": backend, "OPTIONS": options}}
+        settings.AWS_STORAGE_BUCKET_NAME = options["bucket_name"]
+        settings.AWS_S3_ENDPOINT_URL = options["endpoint_url"]
+        settings.AWS_S3_ACCESS_KEY_ID = options["access_key"]
+        settings.AWS_S3_SECRET_ACCESS_KEY = options["secret_key"]
+        settings.AWS_S3_REGION_NAME = options["region_name"]
+    backend = f"athumb_storage.storages.{request.param}ThumbnailStorage"
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": backend}}
 
 
 def regenerated(model=Product, field=IMAGE, only=None, **options):

@@ -131,7 +131,12 @@ class TestDemoCommand:
 
 def test_demo_with_the_projects_own_settings(tmp_path):
     """As `make demo` runs it: another process, the file storage, a database of its own."""
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "DEMO_VAR": str(tmp_path / "var")}
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "DEMO_VAR": str(tmp_path / "var"),
+        "PYTHONPATH": str(TESTPROJECT.parent),
+    }
     done = subprocess.run(
         [sys.executable, "manage.py", "demo", "--no-serve"],
         cwd=TESTPROJECT,

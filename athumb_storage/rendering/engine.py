@@ -15,6 +15,7 @@ from PIL import Image, features
 
 from athumb_storage.concurrency import SharedPool, available_cores
 from athumb_storage.exceptions import RenderingError, UploadedImageIsUnreadableError
+from athumb_storage.formats import HEAD_SIZE, sniff
 from athumb_storage.geometry import Box, Placement, Size, as_stored, place, upright
 from athumb_storage.rendering.colours import flattened, normalised
 from athumb_storage.rendering.plan import Plan, Step, make_plan
@@ -102,6 +103,21 @@ def render(reader: BinaryIO, image_format: str, orders: Sequence[Order]) -> Iter
             yield job.result()
     for job in as_completed(running):
         yield job.result()
+
+
+def shown_size(reader: BinaryIO) -> Size | None:
+    """Width and height, in pixels, of the image in `reader` as it is shown; None if it is no image we can read."""
+    reader.seek(0)
+    image_format = sniff(reader.read(HEAD_SIZE))
+    reader.seek(0)
+    if image_format is None:
+        return None
+    try:
+        with _reading():
+            image = Image.open(reader, formats=[image_format])
+            return upright(image.size, _orientation(image))
+    except UploadedImageIsUnreadableError:
+        return None
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import posixpath
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
@@ -117,7 +118,7 @@ class ThumbnailStorageMixin(_Base):
         # To copy or pickle a bound storage is to do so with the storage itself, and to bind it again.
         binding = self._bound
         if binding:
-            return _bind_again, (binding.storage, dict(binding.thumbs), binding.images_only)
+            return _bind_again, (copy(binding.storage), dict(binding.thumbs), binding.images_only)
         return super().__reduce_ex__(protocol)
 
     def _find(self, thumb: str | Thumb) -> tuple[str, Thumb]:
@@ -126,15 +127,13 @@ class ThumbnailStorageMixin(_Base):
             generation, found = self._found
             if generation == conf.generation:
                 return found[thumb]
-        except AttributeError:  # nothing was looked up yet
-            found = {}
-        except KeyError:
+        except (AttributeError, KeyError, TypeError):  # not looked up yet, or nothing that can be a thumb
             pass
-        else:
-            found = {}
-        found[thumb] = self._looked_up(thumb)
-        self._found = conf.generation, found
-        return found[thumb]
+        looked_up = self._looked_up(thumb)
+        if getattr(self, "_found", (-1,))[0] != conf.generation:
+            self._found = conf.generation, {}
+        self._found[1][thumb] = looked_up
+        return looked_up
 
     def _looked_up(self, thumb: str | Thumb) -> tuple[str, Thumb]:
         if self._bound is None:

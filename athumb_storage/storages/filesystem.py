@@ -2,23 +2,57 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import os
+import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from django.core.files.base import ContentFile
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage
 from django.utils.crypto import get_random_string
 
 from athumb_storage.storages.base import ThumbnailStorageMixin
+from athumb_storage.storages.source import Source
 
 
 class FileSystemThumbnailStorage(ThumbnailStorageMixin, FileSystemStorage):
-    """Django's `FileSystemStorage` with thumbs."""
+    """Django's `FileSystemStorage` with thumbs.
+
+    Originals and thumbs are written beside their place and then moved there: nobody is ever served half of one, and a
+    full disk leaves none behind.
+    """
+
+    def _store_original(self, name: str, source: Source, content_type: str) -> str:
+        with self._written_beside(name, source.content) as written:
+            if self._replaces():
+                written.replace(self.path(name))
+                return name
+            while True:
+                try:
+                    os.link(written, self.path(name))  # takes the name only if nobody else has it
+                except FileExistsError:
+                    name = self.get_available_name(name)
+                except OSError:  # a file system without hard links
+                    with written.open("rb") as content:
+                        return self._save_plain(name, File(content))
+                else:
+                    return name
 
     def _store_thumb(self, key: str, data: bytes, content_type: str) -> None:
-        # Written beside its place and moved there, so that nobody is ever served half a thumb.
-        written = self._save_plain(f"{key}.{get_random_string(7)}", ContentFile(data))
-        Path(self.path(written)).replace(self.path(key))
+        with self._written_beside(key, ContentFile(data)) as written:
+            written.replace(self.path(key))
+
+    @contextmanager
+    def _written_beside(self, name: str, content: File[Any]) -> Iterator[Path]:
+        temporary = posixpath.join(posixpath.dirname(name), f"{get_random_string(22)}.new")
+        path = Path(self.path(temporary))
+        try:
+            self._save_plain(temporary, content)
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
 
     def _replaces(self) -> bool:
         # Django 5.1 added the option.

@@ -11,4 +11,5 @@ class InMemoryThumbnailStorage(ThumbnailStorageMixin, InMemoryStorage):
     """Django's `InMemoryStorage` with thumbs."""
 
     def _remove_folder(self, folder: str) -> None:
-        self._remove([folder])
+        if self.exists(folder) and self.listdir(folder) == ([], []):
+            self._remove([folder])

@@ -63,7 +63,7 @@ def test_makes_the_thumbs_of_every_row(without_thumbs):
     run = Run("shop.Product", "image")
     assert run.error is None
     assert [thumbs_of(name) for name in names] == [ALL, ALL]
-    assert run.lines == ["2 rows: 2 generated, 0 without a file, 0 repeated, 0 failed."]
+    assert run.lines == ["2 rows: 2 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."]
     assert run.failures == []
 
 
@@ -81,7 +81,7 @@ def test_summary_failures_and_exit_status(without_thumbs):
     for value in (name, "", None):
         Product.objects.create(image=value)
     run = Run("shop.Product", "image")
-    assert run.lines == ["6 rows: 1 generated, 2 without a file, 1 repeated, 2 failed."]
+    assert run.lines == ["6 rows: 1 generated, 0 not an image, 2 without a file, 1 repeated, 2 failed."]
     assert thumbs_of(name) == ALL
     assert str(run.error) == "2 of 6 rows failed."
     assert run.error.returncode != 0
@@ -91,7 +91,7 @@ def test_summary_failures_and_exit_status(without_thumbs):
 
 
 def test_no_rows():
-    assert Run("shop.Product", "image").lines == ["0 rows: 0 generated, 0 without a file, 0 repeated, 0 failed."]
+    assert Run("shop.Product", "image").lines == ["0 rows: 0 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."]
 
 
 class TestProgress:
@@ -108,7 +108,7 @@ class TestProgress:
     def test_not_when_told_to_be_quiet(self, without_thumbs):
         without_thumbs()
         assert Run("shop.Product", "image", verbosity=0).lines == [
-            "1 rows: 1 generated, 0 without a file, 0 repeated, 0 failed."
+            "1 rows: 1 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."
         ]
 
 
@@ -149,7 +149,7 @@ def test_dry_run(without_thumbs):
     name = without_thumbs().image.name
     run = Run("shop.Product", "image", "--dry-run")
     assert thumbs_of(name) == []
-    assert run.lines == ["Dry run, nothing stored: 1 rows: 1 generated, 0 without a file, 0 repeated, 0 failed."]
+    assert run.lines == ["Dry run, nothing stored: 1 rows: 1 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."]
 
 
 class TestDerivedModels:
@@ -162,7 +162,7 @@ class TestDerivedModels:
         book = without_thumbs("book.jpg", model=Book).image.name
         other = without_thumbs("other.jpg").image.name
         run = Run("shop.Book", "image")
-        assert run.lines == ["1 rows: 1 generated, 0 without a file, 0 repeated, 0 failed."]
+        assert run.lines == ["1 rows: 1 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."]
         assert (thumbs_of(book), thumbs_of(other)) == (ALL, [])
 
     def test_the_parent_has_the_rows_of_its_children(self, without_thumbs):
@@ -176,7 +176,7 @@ def test_database(without_thumbs):
     here = without_thumbs("here.jpg").image.name
     there = without_thumbs("there.jpg", database="other").image.name
     run = Run("shop.Product", "image", "--database", "other")
-    assert run.lines == ["1 rows: 1 generated, 0 without a file, 0 repeated, 0 failed."]
+    assert run.lines == ["1 rows: 1 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."]
     assert (thumbs_of(here), thumbs_of(there)) == ([], ALL)
 
 
@@ -184,7 +184,7 @@ def test_two_queries_however_many_rows(django_assert_num_queries):
     Product.objects.bulk_create(Product(image=f"{number}.jpg") for number in range(5000))
     with django_assert_num_queries(2):
         run = Run("shop.Product", "image", "--dry-run")
-    assert run.lines[-1].endswith("5000 rows: 5000 generated, 0 without a file, 0 repeated, 0 failed.")
+    assert run.lines[-1].endswith("5000 rows: 5000 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed.")
 
 
 def test_a_plain_field_on_a_storage_with_thumbs():
