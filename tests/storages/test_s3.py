@@ -10,6 +10,8 @@ import json
 import os
 import pickle
 import re
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -744,16 +746,35 @@ def test_as_the_default_storage(aws_settings, s3_options):
     assert stored(default_storage) == ["cat.jpg", "cat.jpg.thumbs/small.jpg", "other/cat.jpg"]
 
 
-@pytest.mark.skipif(django.VERSION >= (5, 1), reason="Django 5.1 removed the setting DEFAULT_FILE_STORAGE")
-@pytest.mark.filterwarnings("ignore:.*DEFAULT_FILE_STORAGE.*")
-def test_as_default_file_storage(aws_settings):
-    from django.core.files.storage import default_storage
+AS_DEFAULT_FILE_STORAGE = """
+import warnings
+import django
+from django.conf import settings
 
-    del aws_settings.STORAGES
-    aws_settings.DEFAULT_FILE_STORAGE = "athumb_storage.storages.S3ThumbnailStorage"
-    aws_settings.ATHUMB_THUMBS = ONE
-    default_storage.save("cat.jpg", upload())
-    assert stored(default_storage) == ["cat.jpg", "cat.jpg.thumbs/small.jpg"]
+warnings.filterwarnings("ignore", message=".*DEFAULT_FILE_STORAGE")
+settings.configure(
+    DEFAULT_FILE_STORAGE="athumb_storage.storages.S3ThumbnailStorage",
+    ATHUMB_THUMBS={"small": {"size": (20, 20)}},
+    AWS_STORAGE_BUCKET_NAME=%(bucket_name)r,
+    AWS_S3_ENDPOINT_URL=%(endpoint_url)r,
+    AWS_S3_ACCESS_KEY_ID=%(access_key)r,
+    AWS_S3_SECRET_ACCESS_KEY=%(secret_key)r,
+)
+django.setup()
+
+from django.core.files.storage import default_storage
+from tests.conftest import upload
+
+default_storage.save("cat.jpg", upload())
+"""
+
+
+@pytest.mark.skipif(django.VERSION >= (5, 1), reason="Django 5.1 removed the setting DEFAULT_FILE_STORAGE")
+def test_as_default_file_storage(make_s3, s3_options):
+    """In a process of its own, because the tests' settings have STORAGES, which excludes the old name."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", AS_DEFAULT_FILE_STORAGE % s3_options], env=environment, check=True)
+    assert stored(make_s3()) == ["cat.jpg", "cat.jpg.thumbs/small.jpg"]
 
 
 def test_an_upload_that_failed_says_what_and_why(make_s3):
