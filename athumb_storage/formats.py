@@ -8,7 +8,12 @@ from typing import Final
 EXTENSIONS: Final = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "AVIF": "avif"}
 """The formats a thumb can be written in, with the extension of its key."""
 
-_CANONICAL: Final = {"JPG": "JPEG", **{name: name for name in EXTENSIONS}}
+# In capitals, and as nearly all files spell it, which saves each URL a conversion.
+_CANONICAL: Final = {
+    spelling: name
+    for name, extension in [*EXTENSIONS.items(), ("JPEG", "jpeg")]
+    for spelling in (name, extension, extension.upper())
+}
 
 MIME_TYPES: Final = {
     "JPEG": "image/jpeg",
@@ -30,7 +35,7 @@ _BMP_HEADER_SIZES: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
 
 def canonical(name: str) -> str | None:
     """`name` as this package spells the format ("jpg" -> "JPEG"), or None if no thumb can be written in it."""
-    return _CANONICAL.get(name.upper())
+    return _CANONICAL.get(name) or _CANONICAL.get(name.upper())
 
 
 def format_of_name(name: str) -> str | None:

@@ -181,13 +181,14 @@ class ThumbnailStorageMixin(_Base):
         """
         if not name:
             raise ValueError("A thumb has no URL where there is no original.")
-        url = self._thumb_url(self._key(name, *self._find(thumb)), force_ssl=force_ssl, **options)
+        thumb_name, spec = self._find(thumb)
+        url = self._thumb_url(self._key(name, thumb_name, spec), force_ssl, options)
         query = conf.cache_buster() if cache_bust else ""
         if query and not self._signs_urls():
             url += ("&" if "?" in url else "?") + query
         return url
 
-    def _thumb_url(self, key: str, *, force_ssl: bool, **options: Any) -> str:
+    def _thumb_url(self, key: str, force_ssl: bool, options: dict[str, Any]) -> str:
         url = self.url(key, **options)
         return "https://" + url[7:] if force_ssl and url.startswith("http://") else url
 

@@ -49,7 +49,7 @@ def announce(field: FieldWithThumbs) -> None:
 
 def thumb_sets_of_fields(storage: ThumbnailStorageMixin) -> dict[str, ThumbSet]:
     """The thumbs that fields define on this storage: label -> thumb set."""
-    fields: list[FieldWithThumbs] = list(_fields)
+    fields: list[FieldWithThumbs] = sorted(_fields, key=lambda field: field.label)
     return {field.label: field.thumbs for field in fields if field.unbound_storage() is storage}
 
 

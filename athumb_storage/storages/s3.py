@@ -20,6 +20,7 @@ from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import Storage
 from django.utils.http import content_disposition_header
+from s3transfer.constants import ALLOWED_DOWNLOAD_ARGS
 from storages.backends.s3 import S3Storage
 from storages.utils import clean_name, setting
 
@@ -218,8 +219,11 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
     @contextmanager
     def _opened(self, name: str) -> Iterator[File[Any]]:
         # One GET; open() would ask twice for the head first.
+        key = self._key_on_s3(name)
+        parameters = self.get_object_parameters(key).items()
+        wanted = {option: value for option, value in parameters if option in ALLOWED_DOWNLOAD_ARGS}
         try:
-            answer = self.client.get_object(Bucket=self.bucket_name, Key=self._key_on_s3(name))
+            answer = self.client.get_object(Bucket=self.bucket_name, Key=key, **wanted)
         except ClientError as error:
             if _status(error) == 404:
                 raise FileNotFoundError(f"File does not exist: {name}") from error
@@ -233,24 +237,18 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
     def _signs_urls(self) -> bool:
         return bool(self.querystring_auth and (self.cloudfront_signer or not self.custom_domain))
 
-    def _thumb_url(self, key: str, *, force_ssl: bool, **options: Any) -> str:
+    def _thumb_url(self, key: str, force_ssl: bool, options: dict[str, Any]) -> str:
         if force_ssl and self.url_protocol == "http:" and self._signs_urls() and self.custom_domain:
             # CloudFront signs the whole URL, so it has to be https before that.
             secure = copy.copy(self.unbound)
             secure.url_protocol = "https:"
-            return secure._thumb_url(key, force_ssl=False, **options)
-        if options or self._fast_urls is None:
-            return super()._thumb_url(key, force_ssl=force_ssl, **options)
-        url = self._fast_urls.url(key)
-        return "https" + url[4:] if force_ssl and url.startswith("http:") else url
-
-    @property
-    def _fast_urls(self) -> Urls | None:
-        try:
-            return self._urls
-        except AttributeError:
+            return secure._thumb_url(key, False, options)
+        if not hasattr(self, "_urls"):
             self._urls = prepared_urls(self)
-            return self._urls
+        if options or self._urls is None:
+            return super()._thumb_url(key, force_ssl, options)
+        url = self._urls.url(key)
+        return "https" + url[4:] if force_ssl and url.startswith("http:") else url
 
     def url_as_attachment(self, name: str, filename: str | None = None) -> str:
         """A signed URL by which a browser saves the file, as `filename` if one is given, instead of showing it."""

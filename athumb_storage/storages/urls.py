@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 REMEMBERED: Final = 10_000
 """How many signed URLs are remembered within their window; a page shows far fewer."""
 
-_needs_no_quoting: Final = re.compile(r"[\w./~-]*", re.ASCII).fullmatch
+# A name that needs neither quoting nor cleaning: no part of its path is empty or begins with a dot.
+_is_plain: Final = re.compile(r"[\w~-][\w.~-]*(?:/[\w~-][\w.~-]*)*", re.ASCII).fullmatch
 
 
 class Urls(Protocol):
@@ -61,9 +62,9 @@ class UnsignedUrls:
         self._start = self._root + self._quote(self._key("x"))[:-1]
 
     def url(self, name: str) -> str:
-        if not _is_clean(name):
-            return self._root + self._quote(self._key(name))
-        return self._start + (name if _needs_no_quoting(name) else self._quote(name))
+        if _is_plain(name):
+            return self._start + name
+        return self._start + self._quote(name) if _is_clean(name) else self._root + self._quote(self._key(name))
 
 
 class WindowedUrls:
