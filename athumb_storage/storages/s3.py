@@ -1,4 +1,4 @@
-"""Thumbs on S3. The only room, with its helpers `client` and `claims`, that loads boto3."""
+"""Thumbs on S3. Only this room, with `client`, `claims` and `urls` behind it, loads boto3."""
 
 from __future__ import annotations
 
