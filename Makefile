@@ -35,7 +35,7 @@ bench: .venv/.installed-test
 	$(BIN)/python -m tests.benchmarks $(PHOTOS)
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .tox build dist htmlcov .coverage testproject/var *.egg-info
+	rm -rf .venv .bench .mypy_cache .pytest_cache .ruff_cache .tox build dist htmlcov .coverage testproject/var *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed-%: pyproject.toml
