@@ -118,10 +118,7 @@ class ThumbSet(Mapping[str, Thumb]):
             raise InvalidThumb(f"thumb {name!r}: {error}") from None
 
     def __getitem__(self, name: str) -> Thumb:
-        try:
-            return self._thumbs[name]
-        except KeyError:
-            raise KeyError(name) from None
+        return self._thumbs[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._thumbs)
@@ -154,15 +151,6 @@ class ThumbSet(Mapping[str, Thumb]):
     def overlaid_with(self, other: ThumbSet) -> ThumbSet:
         """This set with the thumbs of `other` added; where both have a name, `other` counts."""
         return ThumbSet({**self, **other})
-
-    def only(self, names: Iterable[str]) -> ThumbSet:
-        """The thumbs of these names, in the order of this set.
-
-        Raises:
-            UnknownThumb: a name is not in this set.
-        """
-        wanted = {self.name_of(name) for name in names}
-        return ThumbSet({name: thumb for name, thumb in self.items() if name in wanted})
 
     def with_format(self, format: str | None) -> ThumbSet:  # noqa: A002, it is the option's name
         """This set, where every thumb that names no format of its own gets `format`."""

@@ -355,15 +355,6 @@ def test_the_overlay_counts():
     assert base == ThumbSet(PAIRS)
 
 
-def test_only_keeps_the_order_of_the_set():
-    thumbs = ThumbSet([*PAIRS, ("large", {"size": (99, 99)})])
-    assert list(thumbs.only(["large", "small"])) == ["small", "large"]
-    assert list(thumbs.only([thumbs["square"]])) == ["square"]
-    assert list(thumbs.only([])) == []
-    with pytest.raises(UnknownThumb, match=r"'huge'.*'small', 'square', 'large'"):
-        thumbs.only(["small", "huge"])
-
-
 def test_with_format_fills_in_where_there_is_none():
     thumbs = ThumbSet({"a": {"size": (9, 9)}, "b": {"size": (9, 9), "format": "webp"}})
     assert [thumb.format for thumb in thumbs.with_format("PNG").values()] == ["PNG", "WEBP"]

@@ -172,21 +172,21 @@ def _scaled(decoded: Image.Image, plan: Plan) -> Iterator[tuple[Step, Image.Imag
 def _resized(source: Image.Image, size: Size, box: Box) -> Image.Image:
     """`box` of the source at `size`; of a large one, each core scales a strip."""
     left, top, right, bottom = box
-    strips = _workers.size if (right - left) * (bottom - top) >= _LARGE else 1
+    # There may be more cores than rows.
+    strips = min(_workers.size, size[1]) if (right - left) * (bottom - top) >= _LARGE else 1
     # Lanczos looks over the edge of a box, so strips meet without a seam.
     edges = [size[1] * strip // strips for strip in range(strips + 1)]
     scale = (bottom - top) / size[1]
     jobs = [
         _workers.submit(_strip, source, size[0], end - start, (left, top + start * scale, right, top + end * scale))
         for start, end in pairwise(edges[1:])
-        if end > start
     ]
     first = _strip(source, size[0], edges[1], (left, top, right, top + edges[1] * scale))
     if not jobs:
         return first
     whole = Image.new(first.mode, size)
     whole.paste(first)
-    for start, job in zip(edges[1:], jobs, strict=False):
+    for start, job in zip(edges[1:-1], jobs, strict=True):
         whole.paste(job.result(), (0, start))
     return whole
 

@@ -5,9 +5,10 @@ import random
 import threading
 
 import pytest
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from athumb_storage import RenderingError, Thumb, UploadedImageIsUnreadableError
+from athumb_storage.concurrency import SharedPool
 from athumb_storage.geometry import place, upright
 from athumb_storage.rendering import Order, can_write, render
 from tests.conftest import PHOTOS
@@ -379,3 +380,16 @@ def test_many_may_render_at_once():
     for worker in workers:
         worker.join(60)
     assert seen == [alone] * 6
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3, 64])
+@pytest.mark.parametrize("box", [(60, 60), (300, 50), (2000, 9)])
+def test_a_large_original_on_any_number_of_cores(monkeypatch, cores, box):
+    """It is scaled in strips; there may be more cores than the thumb has rows, and strips may not show."""
+    data = saved(Image.effect_noise((20_000, 60), 90), "PNG")
+    monkeypatch.setattr("athumb_storage.rendering.engine._workers", SharedPool(1, "test-alone"))
+    alone = thumb_of(data, size=box)
+    monkeypatch.setattr("athumb_storage.rendering.engine._workers", SharedPool(cores, "test-strips"))
+    in_strips = thumb_of(data, size=box)
+    assert in_strips.size == alone.size
+    assert ImageChops.difference(in_strips, alone).getextrema()[1] <= 1
