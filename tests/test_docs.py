@@ -436,9 +436,7 @@ class TestReference:
             attribute = inspect.getattr_static(cls, name)
             if rest:
                 documented = re.findall(r"(?<!\w)[a-z_]\w*", rest)
-                actual = [
-                    name for name in inspect.signature(attribute).parameters if name not in ("self", "images_only")
-                ]
+                actual = [name for name in inspect.signature(attribute).parameters if name != "self"]
                 assert documented == actual, signature
 
     def test_storage_methods_are_all_there(self):
