@@ -3,6 +3,7 @@
 from athumb_storage.exceptions import (
     AmbiguousThumb,
     AthumbError,
+    ImageLimitExceeded,
     InvalidThumb,
     OriginalSizeUnknown,
     RenderingError,
@@ -16,6 +17,7 @@ from athumb_storage.version import __version__
 __all__ = [
     "AmbiguousThumb",
     "AthumbError",
+    "ImageLimitExceeded",
     "InvalidThumb",
     "OriginalSizeUnknown",
     "RenderingError",

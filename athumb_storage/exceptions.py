@@ -8,6 +8,9 @@ from collections.abc import Iterable
 class AthumbError(Exception):
     """The base of every error this package raises."""
 
+    left_behind: tuple[str, ...] = ()
+    """What a save that failed could not remove again: names and thumb keys. Normally there are none."""
+
 
 class InvalidThumb(AthumbError, ValueError):
     """A thumb set, a `Thumb` or one of its options is wrong; the message names them."""
@@ -33,6 +36,10 @@ class UploadedImageIsUnreadableError(AthumbError, ValueError):
     """The upload is no image, or an image that cannot be decoded. Nothing of it was stored."""
 
 
+class ImageLimitExceeded(UploadedImageIsUnreadableError):
+    """The image has more pixels, frames or bytes than are allowed, or takes too long. Nothing of it was stored."""
+
+
 class RenderingError(AthumbError):
     """A thumb could not be scaled or encoded."""
 
@@ -42,7 +49,6 @@ class UploadFailed(AthumbError):
 
     Attributes:
         name: the original's name, as asked for.
-        left_behind: the keys that could not be removed again, normally empty.
     """
 
     def __init__(self, name: str, reason: object, left_behind: Iterable[str] = ()) -> None:

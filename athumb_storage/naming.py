@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import Final, Protocol, runtime_checkable
 
@@ -26,6 +27,30 @@ class Naming(Protocol):
     def original(self, key: str) -> str | None:
         """The name of the original that the thumb `key` belongs to; None if `key` is no thumb key or cannot tell."""
         ...
+
+
+_MARK: Final = ".nothumbs"
+
+
+def marked(name: str, max_length: int | None = None) -> str:
+    """The name that an original without thumbs is stored under, where a placeholder is to be shown instead of them.
+
+    `photos/cat.jpg` -> `photos/cat.nothumbs.jpg`; its root is shortened where it would be longer than `max_length`.
+    """
+    folder, slash, file_name = name.rpartition("/")
+    root, extension = posixpath.splitext(file_name)
+    excess = len(name) + len(_MARK) - max_length if max_length else 0
+    return f"{folder}{slash}{root[: len(root) - max(excess, 0)]}{_MARK}{extension}"
+
+
+def unmarked(name: str) -> str:
+    """The name without what `is_marked` looks for."""
+    return name.replace(_MARK, _MARK.replace(".", "_"))
+
+
+def is_marked(name: str) -> bool:
+    """Whether the original of this name was stored without thumbs, so that a placeholder is shown instead."""
+    return _MARK in name.rpartition("/")[2]
 
 
 class FolderNaming:

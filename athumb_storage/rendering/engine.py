@@ -14,14 +14,15 @@ from typing import Any, BinaryIO, Final
 from PIL import Image, features
 
 from athumb_storage.concurrency import SharedPool, available_cores
-from athumb_storage.exceptions import RenderingError, UploadedImageIsUnreadableError
+from athumb_storage.exceptions import ImageLimitExceeded, RenderingError, UploadedImageIsUnreadableError
 from athumb_storage.formats import HEAD_SIZE, sniff
 from athumb_storage.geometry import Box, Placement, Size, as_stored, place, upright
 from athumb_storage.rendering.colours import flattened, normalised
-from athumb_storage.rendering.plan import Plan, Step, make_plan
+from athumb_storage.rendering.containers import png, tiff
+from athumb_storage.rendering.inspection import inspect
+from athumb_storage.rendering.limits import Deadline, Limits, size_of, watched
+from athumb_storage.rendering.plan import DECODE_SCALES, Plan, Step, make_plan
 from athumb_storage.specs import Thumb
-
-_ORIENTATION_TAG: Final = 0x0112
 
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -45,6 +46,11 @@ _LARGE: Final = 1_000_000
 
 _SMALL: Final = 100_000
 """Up to how many pixels a thumb is encoded sooner than another thread would have begun to."""
+
+_DECLARED_FRAMES: Final = frozenset({"PNG", "WEBP", "AVIF"})
+"""The formats of which Pillow knows the number of frames once they are open; GIF and TIFF files it would read whole."""
+
+_DEFAULT_LIMITS: Final = Limits()
 
 _workers = SharedPool(available_cores(), "athumb-render")
 
@@ -73,36 +79,67 @@ def can_write(format: str) -> bool:  # noqa: A002, it is the option's name
     return format not in ("WEBP", "AVIF") or bool(features.check(format.lower()))
 
 
-def render(reader: BinaryIO, image_format: str, orders: Sequence[Order]) -> Iterator[Rendered]:
+def render(
+    reader: BinaryIO, image_format: str, orders: Sequence[Order], limits: Limits = _DEFAULT_LIMITS
+) -> Iterator[Rendered]:
     """The thumbs of the image in `reader`, each as soon as it is encoded.
 
     Args:
-        reader: the original's bytes, at their beginning. It is read by this thread alone and left open.
+        reader: the original's bytes. It is read by this thread alone and left open.
         image_format: what `formats.sniff` said of them; no other format is tried.
         orders: the thumbs that are wanted.
+        limits: what the image may have.
 
     Raises:
+        ImageLimitExceeded: the image is over a limit.
         UploadedImageIsUnreadableError: the image cannot be decoded.
         RenderingError: a thumb cannot be scaled or encoded.
     """
     with _reading():
-        image = Image.open(reader, formats=[image_format])
-        orientation = _orientation(image)
+        limits.check_bytes(size_of(reader))
+        deadline = Deadline(limits)
+        image = _opened(watched(reader, deadline), image_format, limits)
+        orientation = _orientation(image, reader)
         plan = _planned(image, orientation, orders)
-        decoded = _decoded(image, plan)
+        decoded = _decoded(image, plan.scale)
     by_name = {order.thumb_name: order for order in orders}
     running: list[Future[Rendered]] = []
     for step, scaled in _scaled(decoded, plan):
+        deadline.check()
         order = by_name[step.thumb_name]
         if scaled.width * scaled.height < _SMALL:
-            yield _finished(scaled, orientation, order)
+            yield _finished(scaled, orientation, order, deadline)
         else:
-            running.append(_workers.submit(_finished, scaled, orientation, order))
+            running.append(_workers.submit(_finished, scaled, orientation, order, deadline))
         for job in [job for job in running if job.done()]:
             running.remove(job)
             yield job.result()
     for job in as_completed(running):
         yield job.result()
+
+
+def check(reader: BinaryIO, image_format: str, limits: Limits = _DEFAULT_LIMITS) -> Image.Image:
+    """Decode the image in `reader` as cheaply as possible, to prove that its thumbs could be rendered.
+
+    Args:
+        reader: the original's bytes. It is read by this thread alone and left open, at its beginning.
+        image_format: what `formats.sniff` said of them; no other format is tried.
+        limits: what the image may have.
+
+    Returns:
+        The image, opened afresh on the same reader and not yet decoded.
+
+    Raises:
+        ImageLimitExceeded: the image is over a limit.
+        UploadedImageIsUnreadableError: the image cannot be decoded.
+    """
+    with _reading():
+        limits.check_bytes(size_of(reader))
+        image = _opened(watched(reader, Deadline(limits)), image_format, limits)
+        _decoded(image, max(DECODE_SCALES) if _can_be_scaled(image) else 1)
+        image = Image.open(reader, formats=[image_format])
+        reader.seek(0)
+        return image
 
 
 def shown_size(reader: BinaryIO) -> Size | None:
@@ -114,28 +151,52 @@ def shown_size(reader: BinaryIO) -> Size | None:
         return None
     try:
         with _reading():
-            image = Image.open(reader, formats=[image_format])
-            return upright(image.size, _orientation(image))
+            image = _opened(reader, image_format, _DEFAULT_LIMITS)
+            return upright(image.size, _orientation(image, reader))
     except UploadedImageIsUnreadableError:
         return None
 
 
 @contextmanager
 def _reading() -> Iterator[None]:
-    """Pillow raises errors of many kinds at a damaged file; all of them mean the same to who uploaded it."""
+    """Pillow raises errors of many kinds at a damaged file; all of them mean the same to who uploaded it.
+
+    Running out of memory is none of them: the limits keep what one image may ask for sensible, so then it is the
+    server that has too little.
+    """
     try:
         yield
-    except MemoryError:
+    except (MemoryError, UploadedImageIsUnreadableError):
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        # Pillow's own limit is lower than ours, and all of the process shares it.
+        raise ImageLimitExceeded(f"The image has more pixels than Image.MAX_IMAGE_PIXELS allows: {error}") from error
     except Exception as error:
         raise UploadedImageIsUnreadableError(f"The image cannot be read: {error}") from error
 
 
-def _orientation(image: Image.Image) -> int:
+def _opened(reader: BinaryIO, image_format: str, limits: Limits) -> Image.Image:
+    inspect(reader, image_format, limits)
+    image = Image.open(reader, formats=[image_format])
+    # What the decoder makes of the header counts as well.
+    frames = image.n_frames if image_format in _DECLARED_FRAMES else 1  # type: ignore[attr-defined]
+    limits.check_frames(frames)
+    limits.check_pixels(image.width * image.height * frames)
+    return image
+
+
+def _orientation(image: Image.Image, reader: BinaryIO) -> int:
+    """How the image is to be turned. Pillow's `getexif` would unpack all that a hostile file has packed into it."""
     if image.format == "TIFF":  # Pillow turns these itself
         return 1
-    orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+    # Pillow only sees what stands before the pixels of a PNG.
+    exif = png.exif_of(reader) if image.format == "PNG" else image.info.get("exif")
+    orientation = tiff.of_exif(exif).orientation() if isinstance(exif, bytes) else 1
     return orientation if orientation in _TURNS else 1
+
+
+def _can_be_scaled(image: Image.Image) -> bool:
+    return image.format in ("JPEG", "MPO")
 
 
 def _planned(image: Image.Image, orientation: int, orders: Sequence[Order]) -> Plan:
@@ -143,13 +204,13 @@ def _planned(image: Image.Image, orientation: int, orders: Sequence[Order]) -> P
     placements: dict[str, Placement] = {
         order.thumb_name: as_stored(place(shown, order.thumb), orientation, image.size) for order in orders
     }
-    return make_plan(placements, scaled_decode=image.format in ("JPEG", "MPO"))
+    return make_plan(placements, scaled_decode=_can_be_scaled(image))
 
 
-def _decoded(image: Image.Image, plan: Plan) -> Image.Image:
-    if plan.scale > 1:
+def _decoded(image: Image.Image, scale: int) -> Image.Image:
+    if scale > 1:
         width, height = image.size
-        image.draft(None, (width // plan.scale, height // plan.scale))
+        image.draft(None, (max(width // scale, 1), max(height // scale, 1)))
     image.decodermaxblock = _CHUNK  # type: ignore[attr-defined]
     image.load()
     return normalised(image)
@@ -162,7 +223,9 @@ def _scaled(decoded: Image.Image, plan: Plan) -> Iterator[tuple[Step, Image.Imag
     for step in plan.steps:
         try:
             scaled = _resized(sources[step.source], step.size, step.box)
-        except (ValueError, OSError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:
             raise RenderingError(f"thumb {step.thumb_name!r} cannot be scaled: {error}") from error
         if step.thumb_name in needed:
             sources[step.thumb_name] = scaled
@@ -195,7 +258,8 @@ def _strip(source: Image.Image, width: int, height: int, box: Box) -> Image.Imag
     return source.resize((width, height), Image.Resampling.LANCZOS, box=box)
 
 
-def _finished(image: Image.Image, orientation: int, order: Order) -> Rendered:
+def _finished(image: Image.Image, orientation: int, order: Order, deadline: Deadline) -> Rendered:
+    deadline.check()
     if orientation in _TURNS:
         image = image.transpose(_TURNS[orientation])
     if order.format in _WITHOUT_ALPHA:
@@ -206,6 +270,9 @@ def _finished(image: Image.Image, orientation: int, order: Order) -> Rendered:
     output = io.BytesIO()
     try:
         image.save(output, order.format, **options)
-    except (ValueError, OSError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:
         raise RenderingError(f"thumb {order.thumb_name!r} cannot be encoded as {order.format}: {error}") from error
+    deadline.check()
     return Rendered(order, output.getvalue(), image.size)

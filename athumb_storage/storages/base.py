@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from copy import copy
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -15,13 +16,25 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
 
 from athumb_storage import conf
-from athumb_storage.exceptions import AthumbError, InvalidThumb, UploadedImageIsUnreadableError
-from athumb_storage.formats import EXTENSIONS, canonical, sniff
-from athumb_storage.naming import NAMINGS, Naming
+from athumb_storage.exceptions import AthumbError, UploadedImageIsUnreadableError
+from athumb_storage.formats import EXTENSIONS, MIME_TYPES, sniff
+from athumb_storage.naming import Naming, is_marked, marked, unmarked
+from athumb_storage.rendering import Limits, check, stripped
 from athumb_storage.specs import Thumb, ThumbSet
 from athumb_storage.storages.binding import Binding, all_thumbs, find_thumb
+from athumb_storage.storages.names import safe_name
+from athumb_storage.storages.options import checked_fallback, checked_formats, checked_naming, checked_on_error
 from athumb_storage.storages.source import Source
-from athumb_storage.storages.upload import Later, Thumbs, Upload, orders_for, rendered
+from athumb_storage.storages.upload import (
+    Later,
+    Thumbs,
+    Upload,
+    naming_the_file,
+    orders_for,
+    remember,
+    remove_stale_thumbs,
+    rendered,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -32,8 +45,13 @@ else:
 
 R = TypeVar("R")
 
-OWN_OPTIONS: Final = frozenset({"thumbs", "naming", "fallback_format"})
+OWN_OPTIONS: Final = frozenset(
+    {"thumbs", "naming", "fallback_format", "allowed_formats", "strip_original", "on_error", "placeholder_url"}
+    | {"max_pixels", "max_frames", "max_bytes", "time_budget"}
+)
 
+# Django hands max_length to save() and not to _save(), where another name may have to be found.
+max_length_of_save: ContextVar[int | None] = ContextVar("max_length_of_save", default=None)
 
 logger = logging.getLogger("athumb_storage")
 
@@ -45,6 +63,11 @@ class ThumbnailStorageMixin(_Base):
         thumbs: the storage's own thumbs; None takes those of the setting `ATHUMB_THUMBS`.
         naming: "folder", "athumb", or an object with the methods of `naming.Naming`.
         fallback_format: the format of a thumb where neither its Thumb nor the original's name tells one.
+        allowed_formats: the formats of originals that are opened; to others no thumbs are made.
+        max_pixels, max_frames, max_bytes, time_budget: the limits of an image, see `rendering.Limits`.
+        strip_original: store originals without their metadata; the pixels stay as they are, byte for byte.
+        on_error: "raise" refuses an image whose thumbs cannot be made; "skip" stores it without them.
+        placeholder_url: what `url_for_thumb` gives for an original that was stored without thumbs.
     """
 
     # A storage bound to a field is a second object on the same `__dict__`, so that it shares the connection, every
@@ -60,17 +83,33 @@ class ThumbnailStorageMixin(_Base):
         thumbs: Any = None,
         naming: str | Naming = "folder",
         fallback_format: str = "JPEG",
+        allowed_formats: Iterable[str] = tuple(MIME_TYPES),
+        max_pixels: int | None = Limits.max_pixels,
+        max_frames: int | None = Limits.max_frames,
+        max_bytes: int | None = Limits.max_bytes,
+        time_budget: float | None = Limits.time_budget,
+        strip_original: bool = False,
+        on_error: str = "raise",
+        placeholder_url: str | None = None,
         **kwargs: Any,
     ) -> None:
         self._own_thumbs = self._checked("thumbs", lambda: None if thumbs is None else ThumbSet(thumbs))
-        self._fallback_format = self._checked("fallback_format", lambda: _canonical(fallback_format))
-        self.naming = self._checked("naming", lambda: _naming(naming))
+        self._fallback_format = self._checked("fallback_format", lambda: checked_fallback(fallback_format))
+        self.naming = self._checked("naming", lambda: checked_naming(naming))
+        self.allowed_formats = self._checked("allowed_formats", lambda: checked_formats(allowed_formats))
+        self.limits = self._checked(
+            "limits",
+            lambda: Limits(max_pixels=max_pixels, max_frames=max_frames, max_bytes=max_bytes, time_budget=time_budget),
+        )
+        self._strip_original = strip_original
+        self._on_error = self._checked("on_error", lambda: checked_on_error(on_error))
+        self._placeholder_url = placeholder_url
         super().__init__(*args, **kwargs)
 
     def _checked(self, option: str, parse: Callable[[], R]) -> R:
         try:
             return parse()
-        except InvalidThumb as error:
+        except ValueError as error:
             raise ImproperlyConfigured(f"{type(self).__name__}: option {option!r}: {error}") from error
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
@@ -92,6 +131,12 @@ class ThumbnailStorageMixin(_Base):
         return self._overlaid[1]
 
     @property
+    def on_error(self) -> str:
+        """What becomes of an image whose thumbs cannot be made: "raise" refuses it, "skip" keeps it without them."""
+        binding = self._bound
+        return (binding and binding.on_error) or self._on_error
+
+    @property
     def unbound(self) -> Self:
         """The storage as the project made it; itself, if it is bound to no field."""
         binding = self._bound
@@ -101,16 +146,17 @@ class ThumbnailStorageMixin(_Base):
     def _bound(self) -> Binding | None:
         return getattr(self, "_binding", None)
 
-    def with_thumbs(self, thumbs: Any, *, images_only: bool = False) -> Self:
+    def with_thumbs(self, thumbs: Any, *, images_only: bool = False, on_error: str | None = None) -> Self:
         """This storage with more thumbs: same connection, same options, its own thumbs overlaid with these.
 
         Args:
             thumbs: a ThumbSet, or what makes one.
             images_only: whether to refuse what is not an image.
+            on_error: "raise" or "skip"; None is what the storage does.
         """
         view = object.__new__(type(self))
         view.__dict__ = self.__dict__
-        view._binding = Binding(self.unbound, ThumbSet(thumbs), images_only)
+        view._binding = Binding(self.unbound, ThumbSet(thumbs), images_only, on_error)
         view._overlaid = ThumbSet(), ThumbSet()
         return view
 
@@ -118,7 +164,7 @@ class ThumbnailStorageMixin(_Base):
         # To copy or pickle a bound storage is to do so with the storage itself, and to bind it again.
         binding = self._bound
         if binding:
-            return _bind_again, (copy(binding.storage), dict(binding.thumbs), binding.images_only)
+            return _bind_again, (copy(binding.storage), dict(binding.thumbs), binding.images_only, binding.on_error)
         return super().__reduce_ex__(protocol)
 
     def _find(self, thumb: str | Thumb) -> tuple[str, Thumb]:
@@ -166,7 +212,7 @@ class ThumbnailStorageMixin(_Base):
     def url_for_thumb(
         self, name: str, thumb: str | Thumb, *, force_ssl: bool = False, cache_bust: bool = True, **options: Any
     ) -> str:
-        """The URL of a thumb, without asking anybody: it is string work.
+        """The URL of a thumb, or of the placeholder of an original without thumbs. It is string work: nobody is asked.
 
         Args:
             name: the original's name.
@@ -182,6 +228,8 @@ class ThumbnailStorageMixin(_Base):
         if not name:
             raise ValueError("A thumb has no URL where there is no original.")
         thumb_name, spec = self._find(thumb)
+        if self._placeholder_url is not None and is_marked(name):
+            return self._placeholder_url
         url = self._thumb_url(self._key(name, thumb_name, spec), force_ssl, options)
         query = conf.cache_buster() if cache_bust else ""
         if query and not self._signs_urls():
@@ -196,29 +244,106 @@ class ThumbnailStorageMixin(_Base):
         """Whether URLs carry a signature, which one more parameter would break."""
         return False
 
-    # Saving
+    # Names
+
+    def get_valid_name(self, name: str) -> str:
+        # The mark of an original without thumbs is not for uploaders to give.
+        return unmarked(super().get_valid_name(name))
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        self._refuse_thumb_key(name)
-        return super().get_available_name(name, max_length)
+        name = self._checked_name(name, max_length)
+        available = super().get_available_name(name, max_length)
+        self._refuse_long(available)
+        return available
 
-    def _refuse_thumb_key(self, name: str) -> None:
+    def _checked_name(self, name: str, max_length: int | None) -> str:
+        name = safe_name(name)
         # "." and double slashes lead to the same place.
-        if self.naming.original(posixpath.normpath(name.replace("\\", "/"))) is not None:
+        if self.naming.original(posixpath.normpath(name)) is not None:
             raise SuspiciousFileOperation(f"{name!r} cannot be stored: thumbs are stored under names like this.")
+        if max_length is None or len(name) <= max_length:  # else it is going to be shortened
+            self._refuse_long(name)
+        return name
+
+    def _refuse_long(self, name: str) -> None:
+        """Refuse a name that this storage has no room for, or not for the keys of its thumbs."""
+
+    def _all_keys(self, name: str) -> list[str]:
+        """The name of an original and the keys of its thumbs."""
+        return [name, *(self._key(name, thumb_name, thumb) for thumb_name, thumb in self.thumbs.items())]
+
+    # Saving
+
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        token = max_length_of_save.set(max_length)
+        try:
+            stored = super().save(name, content, max_length=max_length)
+        finally:
+            max_length_of_save.reset(token)
+        if not self._replaces():
+            remember(self, stored)
+        return stored
+
+    def check_image(self, content: File[Any]) -> Any:
+        """Make sure that `save` would take this content for an image and find it readable.
+
+        It costs the cheapest decoding that there is. The content is left at its beginning, open.
+
+        Returns:
+            The Pillow image, opened and not decoded.
+
+        Raises:
+            UploadedImageIsUnreadableError: it is no image of an allowed format, or cannot be decoded.
+            ImageLimitExceeded: it is over a limit.
+        """
+        with Source(content) as source:
+            image_format = self._image_format(source)
+            if image_format is None:
+                raise UploadedImageIsUnreadableError(f"{content.name!r} is not an image of a format that is accepted.")
+            reader: Any = content if source.content is content else source.open()
+            image = check(reader, image_format, self.limits)
+            content.seek(0)
+            return image
 
     def _save(self, name: str, content: File[Any]) -> str:
-        binding = self._bound
-        images_only = binding is not None and binding.images_only
-        if not images_only and not self.thumbs:
+        if not self._images_only and not self.thumbs and not self._strip_original:
             return self._save_plain(name, content)
         with Source(content) as source:
-            image_format = sniff(source.head())
-            if image_format:
-                return Upload(self, name, source, image_format).run()
-            if images_only:
-                raise UploadedImageIsUnreadableError(f"{name!r} is not an image of a format that is accepted.")
-            return self._save_plain(name, source.content)
+            image_format = self._image_format(source)
+            if image_format is None:
+                return self._save_other(name, source)
+            with self._to_be_stored(name, source, image_format) as stored:
+                return Upload(self, name, stored, image_format).run()
+
+    @property
+    def _images_only(self) -> bool:
+        return self._bound is not None and self._bound.images_only
+
+    def _image_format(self, source: Source) -> str | None:
+        """The format of an image that may be opened; None for anything else."""
+        image_format = sniff(source.head())
+        return image_format if image_format in self.allowed_formats else None
+
+    def _save_other(self, name: str, source: Source) -> str:
+        """Store what is no image, where that is allowed."""
+        if self._images_only:
+            raise UploadedImageIsUnreadableError(f"{name!r} is not an image of a format that is accepted.")
+        stored = self._save_plain(name, source.content)
+        if self._replaces():
+            remove_stale_thumbs(self, stored, ())
+        return stored
+
+    @contextmanager
+    def _to_be_stored(self, name: str, source: Source, image_format: str) -> Iterator[Source]:
+        """The original as it is stored: with or without its metadata."""
+        if not self._strip_original:
+            yield source
+            return
+        with source.open() as reader:
+            with naming_the_file(name):
+                bare = Source.of_pieces(stripped(reader, image_format), source.content.name)
+            with bare:
+                yield bare
 
     def _save_plain(self, name: str, content: File[Any]) -> str:
         return super()._save(name, content)  # type: ignore[misc,no-any-return]  # every storage has one
@@ -228,6 +353,12 @@ class ThumbnailStorageMixin(_Base):
         if hasattr(source.content, "content_type"):
             source.content.content_type = content_type  # the client's word does not count
         return self._save_plain(name, source.content)
+
+    def _store_marked(self, name: str, source: Source, content_type: str) -> str:
+        """Store an original whose thumbs failed, with the mark in its name that tells so; its final name."""
+        max_length = max_length_of_save.get()
+        free_name = self.get_available_name(marked(name, max_length), max_length)
+        return self._store_original(free_name, source, content_type)
 
     def _store_thumb(self, key: str, data: bytes, content_type: str) -> None:
         """Store a thumb at exactly this key, in place of what may be there."""
@@ -322,7 +453,7 @@ class ThumbnailStorageMixin(_Base):
     def _generate(self, name: str, source: Source, image_format: str, wanted: ThumbSet) -> dict[str, str]:
         thumbs = Thumbs(self)
         try:
-            for thumb in rendered(name, source, image_format, orders_for(self, name, wanted)):
+            for thumb in rendered(self, name, source, image_format, orders_for(self, name, wanted)):
                 thumbs.send(name, thumb)
             thumbs.finish()
         finally:
@@ -330,22 +461,5 @@ class ThumbnailStorageMixin(_Base):
         return thumbs.keys
 
 
-def _bind_again(storage: Any, thumbs: dict[str, Thumb], images_only: bool) -> Any:
-    return storage.with_thumbs(thumbs, images_only=images_only)
-
-
-def _canonical(fallback: str) -> str:
-    known = canonical(fallback)
-    if known is None:
-        raise InvalidThumb(f"{fallback!r} is none of {', '.join(EXTENSIONS)}")
-    return known
-
-
-def _naming(naming: str | Naming) -> Naming:
-    if isinstance(naming, str):
-        if naming not in NAMINGS:
-            raise InvalidThumb(f"{naming!r} is none of {', '.join(NAMINGS)}")
-        return NAMINGS[naming]
-    if not isinstance(naming, Naming):
-        raise InvalidThumb(f"{naming!r} lacks one of the methods key, prefix and original")
-    return naming
+def _bind_again(storage: Any, thumbs: dict[str, Thumb], images_only: bool, on_error: str | None) -> Any:
+    return storage.with_thumbs(thumbs, images_only=images_only, on_error=on_error)

@@ -24,6 +24,8 @@ class Binding:
     """The storage as the project made it."""
     thumbs: ThumbSet
     images_only: bool
+    on_error: str | None
+    """What becomes of an image whose thumbs fail; None is what the storage does."""
 
 
 class FieldWithThumbs(Protocol):

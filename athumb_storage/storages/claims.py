@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from django.core.exceptions import SuspiciousFileOperation
 from storages.utils import get_available_overwrite_name
+
+_MARK: Final = "athumb-upload"
 
 Put = Callable[..., None]
 """Stores the original: called with its name, and with more parameters of S3's PutObject by keyword."""
@@ -85,17 +87,42 @@ class ConditionalWrite:
             try:
                 put(name, IfNoneMatch="*")
             except ClientError as error:
-                if not _lost(error):
+                if not is_lost(error):
                     raise
             else:
                 return name
         raise AssertionError("there is always another name")
 
 
-def _lost(error: ClientError) -> bool:
-    # 412: something is there. 409: somebody else is storing there at this moment.
-    status: Any = error.response["ResponseMetadata"].get("HTTPStatusCode")
-    return status in (409, 412)
+def is_lost(error: ClientError) -> bool:
+    """Whether a conditional write was refused because of what is there (412), or is being stored there now (409)."""
+    return status_of(error) in (409, 412)
+
+
+def status_of(error: ClientError) -> int:
+    """The HTTP status that S3 answered."""
+    return int(error.response["ResponseMetadata"].get("HTTPStatusCode", 0))
+
+
+def is_certain(error: Exception) -> bool:
+    """Whether a write that ended in `error` is known to have stored nothing.
+
+    A server may act and its answer get lost; then botocore may have tried again, and been told that something is there.
+    """
+    if isinstance(error, ClientError):
+        is_refusal = 400 <= status_of(error) < 500
+        return is_refusal and not error.response["ResponseMetadata"].get("RetryAttempts")
+    return isinstance(error, BotoCoreError) and not isinstance(error, HTTPClientError)
+
+
+def with_token(parameters: dict[str, Any], token: str) -> dict[str, Any]:
+    """The parameters of a write, marked so that what it stores can be told from what others store there."""
+    return {**parameters, "Metadata": {**parameters.get("Metadata", {}), _MARK: token}}
+
+
+def token_of(head: dict[str, Any]) -> str | None:
+    """The token in the answer of HeadObject."""
+    return head.get("Metadata", {}).get(_MARK)  # type: ignore[no-any-return]
 
 
 def candidates(name: str, max_length: int | None, alternative: Alternative) -> Iterator[str]:

@@ -10,43 +10,56 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from functools import partial
 from itertools import islice
 from typing import IO, Any, Final, TypeVar
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.core.files.base import File
-from django.core.files.storage import Storage
+from django.utils.crypto import get_random_string
 from django.utils.http import content_disposition_header
 from s3transfer.constants import ALLOWED_DOWNLOAD_ARGS
 from storages.backends.s3 import S3Storage
 from storages.utils import clean_name, setting
 
 from athumb_storage.concurrency import SharedPool
-from athumb_storage.exceptions import AthumbError
-from athumb_storage.storages.base import ThumbnailStorageMixin, logger
-from athumb_storage.storages.claims import AskFirst, Claim, ConditionalWrite, Overwrite, RandomToken, candidates
+from athumb_storage.exceptions import AthumbError, UploadFailed
+from athumb_storage.storages.base import ThumbnailStorageMixin, logger, max_length_of_save
+from athumb_storage.storages.claims import (
+    AskFirst,
+    Claim,
+    ConditionalWrite,
+    Overwrite,
+    RandomToken,
+    candidates,
+    is_certain,
+    is_lost,
+    status_of,
+    token_of,
+    with_token,
+)
 from athumb_storage.storages.client import POOL_SIZE, shared_client, tuned
+from athumb_storage.storages.contenttypes import DOWNLOAD, checked_content_types, known_type
 from athumb_storage.storages.legacy import legacy_settings
+from athumb_storage.storages.multipart import Target, put_in_parts
+from athumb_storage.storages.names import refuse_long
+from athumb_storage.storages.pickling import announce, state_with_secrets, state_without_secrets, without_secrets
 from athumb_storage.storages.source import Source
+from athumb_storage.storages.upload import MaybeStored, removed_again
 from athumb_storage.storages.urls import Urls, prepared_urls
 
 R = TypeVar("R")
 
+_LONGEST_KEY: Final = 1024
+"""How many bytes a key may have: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+
 _BATCH: Final = 1000
 """How many keys one DeleteObjects request takes."""
 
-_NOT_IN_MIGRATIONS: Final = frozenset(
-    {"access_key", "secret_key", "security_token", "session_profile", "proxies", "client_config"}
-    | {"cloudfront_key", "cloudfront_key_id", "cloudfront_signer", "thumb_object_parameters"}
-)
-
 _requests = SharedPool(POOL_SIZE, "athumb-s3")
-
-# Django hands max_length to save() and not to _save(), where another name may have to be found.
-_max_length: ContextVar[int | None] = ContextVar("max_length", default=None)
 
 
 class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc]  # S3Storage has no types
@@ -58,6 +71,8 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         unique_names: put a random token in every name, so that no name has to be claimed.
         signed_url_window: seconds for which a signed thumb URL stays the same; None signs each anew.
         conditional_writes: claim names by `If-None-Match: *`; None does so on AWS and not at an `endpoint_url`.
+        content_types: "bytes" stores what is told by its bytes as what it is, and all else as an attachment;
+            "name" believes the client and the file's name, as django-storages does.
 
     `file_overwrite` is False unless the project says otherwise.
     """
@@ -68,12 +83,14 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._checked("content_types", partial(checked_content_types, self.content_types))
         self.client_config = tuned(
             self.client_config,
             addressing_style=self.addressing_style,
             signature_version=self.signature_version,
             custom=bool(self.endpoint_url),
         )
+        announce(self)
 
     def get_default_settings(self) -> dict[str, Any]:
         defaults = super().get_default_settings()
@@ -86,11 +103,19 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
             "unique_names": False,
             "conditional_writes": None,
             "signed_url_window": None,
+            "content_types": "bytes",
         }
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         path, args, kwargs = super().deconstruct()
-        return path, args, {name: value for name, value in kwargs.items() if name not in _NOT_IN_MIGRATIONS}
+        return path, args, without_secrets({name: kwargs[name] for name in kwargs if name != "thumb_object_parameters"})
+
+    def __getstate__(self) -> dict[str, Any]:
+        return state_without_secrets(self, super().__getstate__())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state_with_secrets(type(self), state))
+        announce(self)
 
     @property
     def client(self) -> Any:
@@ -111,6 +136,11 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         conditional = not self.endpoint_url if self.conditional_writes is None else self.conditional_writes
         return ConditionalWrite() if conditional else AskFirst()
 
+    @property
+    def claims_names(self) -> bool:
+        """Whether names are claimed by conditional writes."""
+        return isinstance(self._claim, ConditionalWrite)
+
     def _name_is_final(self) -> bool:
         return self._claim.final_beforehand
 
@@ -118,45 +148,112 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         return isinstance(self._claim, Overwrite)
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        name = clean_name(name)
-        self._refuse_thumb_key(name)
-        return self._claim.available_name(name, max_length) or super().get_available_name(name, max_length)
-
-    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
-        token = _max_length.set(max_length)
+        name = self._checked_name(clean_name(name), max_length)
         try:
-            return super().save(name, content, max_length=max_length)
-        finally:
-            _max_length.reset(token)
+            available = self._claim.available_name(name, max_length) or super().get_available_name(name, max_length)
+        except (ClientError, BotoCoreError) as error:
+            raise UploadFailed(name, error) from error
+        self._refuse_long(available)
+        return available
+
+    def exists(self, name: str) -> bool:
+        return self._head(name) is not None
+
+    def _head(self, name: str) -> dict[str, Any] | None:
+        """What S3 says of an object; None if there is none."""
+        key = self._key_on_s3(name)
+        try:
+            head: dict[str, Any] = self.client.head_object(
+                Bucket=self.bucket_name, Key=key, **self._read_parameters(key)
+            )
+        except ClientError as error:
+            if status_of(error) != 404:
+                raise
+            return None
+        return head
+
+    def _refuse_long(self, name: str) -> None:
+        refuse_long(map(self._key_on_s3, self._all_keys(name)), _LONGEST_KEY)
 
     def _submit(self, function: Callable[..., R], *args: Any) -> Future[R]:
         return _requests.submit(copy_context().run, partial(function, *args))
 
     def _save_plain(self, name: str, content: File[Any]) -> str:
-        if not isinstance(self._claim, ConditionalWrite):
-            return super()._save_plain(name, content)
         with Source(content) as source:
-            if source.size > self.transfer_config.multipart_threshold:
-                # One request is not enough for it, and of several only the last could be conditional.
-                free_name = Storage.get_available_name(self, name, _max_length.get())
-                return super()._save_plain(free_name, source.content)
-            return self._claimed(name, source.open, partial(self._get_write_parameters, content=content))
+            head = source.head()
+
+            def parameters(key: str) -> dict[str, Any]:
+                return self._plain_parameters(key, content, head)
+
+            try:
+                return self._claimed(name, source, parameters, may_be_split=True)
+            except (AthumbError, SuspiciousOperation):
+                raise
+            except Exception as error:
+                raise UploadFailed(name, error, [error.name] if isinstance(error, MaybeStored) else ()) from error
 
     def _store_original(self, name: str, source: Source, content_type: str) -> str:
         def parameters(key: str) -> dict[str, Any]:
             return self._image_parameters(key, content_type)
 
-        return self._claimed(name, source.open, parameters)
+        return self._claimed(name, source, parameters)
 
-    def _claimed(self, name: str, opened: Callable[[], IO[bytes]], parameters: Callable[[str], dict[str, Any]]) -> str:
-        """Store what `opened` reads, under `name` or another name if it is taken."""
+    def _claimed(
+        self, name: str, source: Source, parameters: Callable[[str], dict[str, Any]], *, may_be_split: bool = False
+    ) -> str:
+        """Store an upload under `name`, or another name if it is taken."""
+        is_split = may_be_split and source.size > self.transfer_config.multipart_threshold
 
-        def put(candidate: str, **conditions: Any) -> None:
+        def store(candidate: str, **conditions: Any) -> None:
             key = self._key_on_s3(candidate)
-            with opened() as body:
-                self._put(key, body, {**parameters(key), **conditions})
+            if is_split:
+                self._put_in_parts(candidate, source, parameters(key), conditions)
+                return
+            with source.open() as body:
+                self._put_surely(candidate, partial(self._put, key, body), {**parameters(key), **conditions})
 
-        return self._claim.store(candidates(clean_name(name), _max_length.get(), self.get_alternative_name), put)
+        names = candidates(clean_name(name), max_length_of_save.get(), self.get_alternative_name)
+        return self._claim.store(names, store)
+
+    def _put_surely(self, name: str, put: Callable[[dict[str, Any]], None], parameters: dict[str, Any]) -> None:
+        """Put an original. Where no answer comes, what is stored now tells by its token whether it is ours.
+
+        Raises:
+            MaybeStored: nobody could be asked.
+        """
+        token = get_random_string(22)
+        try:
+            put(with_token(parameters, token))
+        except Exception as error:
+            if is_certain(error) or self._token_at(name, error) != token:
+                raise
+
+    def _token_at(self, name: str, error: Exception) -> str | None:
+        try:
+            return token_of(self._head(name) or {})
+        except Exception:  # noqa: BLE001, whatever it is, nothing is known now
+            raise MaybeStored(name, error) from error
+
+    def _put_in_parts(self, name: str, source: Source, parameters: dict[str, Any], conditions: dict[str, Any]) -> None:
+        """Put a large file. If its name has to be claimed, an empty object does that before the parts go up.
+
+        Not every server puts parts together atomically where a condition is to hold, and on those that do, a name that
+        is taken would be noticed after the last part.
+        """
+        key = self._key_on_s3(name)
+        if conditions:
+            self._put_surely(name, partial(self._put, key, b""), {**parameters, **conditions})
+        try:
+            with self._zipped_if_wanted(source, parameters) as (body, more):
+                self._put_surely(name, partial(self._put_parts, key, body), {**parameters, **more})
+        except BaseException as error:
+            if conditions and removed_again(self, name, [name]):
+                raise MaybeStored(name, error) from error
+            raise
+
+    def _put_parts(self, key: str, source: Source, parameters: dict[str, Any]) -> None:
+        target = Target(self.client, self.bucket_name, key, parameters)
+        put_in_parts(target, source, self.transfer_config.multipart_chunksize, self._submit)
 
     def _store_thumb(self, key: str, data: bytes, content_type: str) -> None:
         key = self._key_on_s3(key)
@@ -165,17 +262,29 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
 
     def _image_parameters(self, key: str, content_type: str) -> dict[str, Any]:
         # As _get_write_parameters(), but what the file is was seen in its bytes, so its name has no say.
-        parameters = {"ContentType": content_type, **self.get_object_parameters(key)}
-        if self.default_acl:
-            parameters.setdefault("ACL", self.default_acl)
-        return parameters
+        return self._with_acl({"ContentType": content_type, **self.get_object_parameters(key)})
+
+    def _plain_parameters(self, key: str, content: File[Any], head: bytes) -> dict[str, Any]:
+        if self.content_types == "name":
+            return self._get_write_parameters(key, content)  # type: ignore[no-any-return]  # S3Storage has no types
+        known = known_type(content, head)
+        harmless = {"ContentType": known} if known else DOWNLOAD
+        parameters = self.get_object_parameters(key)
+        return self._with_acl(parameters if "ContentType" in parameters else {**harmless, **parameters})
+
+    def _with_acl(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        return {"ACL": self.default_acl, **parameters} if self.default_acl else parameters
 
     def _put(self, key: str, body: IO[bytes] | bytes, parameters: dict[str, Any]) -> None:
-        if self.gzip and parameters["ContentType"] in self.gzip_content_types and "ContentEncoding" not in parameters:
+        if self._is_to_be_zipped(parameters):
             with self._gzipped(body) as zipped:
                 self._put(key, zipped, parameters | {"ContentEncoding": "gzip"})
         else:
             self.client.put_object(Bucket=self.bucket_name, Key=key, Body=body, **parameters)
+
+    def _is_to_be_zipped(self, parameters: dict[str, Any]) -> bool:
+        is_wanted = self.gzip and parameters["ContentType"] in self.gzip_content_types
+        return is_wanted and "ContentEncoding" not in parameters
 
     @contextmanager
     def _gzipped(self, body: IO[bytes] | bytes) -> Iterator[IO[bytes]]:
@@ -184,6 +293,29 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
             shutil.copyfileobj(self._compress_content(reader), zipped)
             zipped.seek(0)
             yield zipped
+
+    @contextmanager
+    def _zipped_if_wanted(self, source: Source, parameters: dict[str, Any]) -> Iterator[tuple[Source, dict[str, Any]]]:
+        if not self._is_to_be_zipped(parameters):
+            yield source, {}
+            return
+        with source.open() as body, self._gzipped(body) as zipped, Source(File(zipped)) as small:
+            yield small, {"ContentEncoding": "gzip"}
+
+    def honours_conditional_writes(self) -> bool:
+        """Try out whether the server refuses a conditional write where something is already.
+
+        It stores an empty object of a random name, and removes it again.
+        """
+        name = f"{get_random_string(22)}.check"
+        self._put(self._key_on_s3(name), b"", {"ContentType": "text/plain"})
+        try:
+            self._put(self._key_on_s3(name), b"", {"ContentType": "text/plain", "IfNoneMatch": "*"})
+        except ClientError as error:
+            return is_lost(error)
+        finally:
+            self._remove([name])
+        return False
 
     # Deleting
 
@@ -207,9 +339,9 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         # What lies in folders below was stored by somebody else.
         pages = listing.paginate(Bucket=self.bucket_name, Prefix=prefix, Delimiter="/")
         try:
-            return [folder + entry["Key"][len(prefix) :] for page in pages for entry in page.get("Contents", ())]
+            return [folder + entry["Key"][len(prefix) :] for page in pages for entry in _contents(page)]
         except ClientError as error:
-            if _status(error) != 403:
+            if status_of(error) != 403:
                 raise
             logger.warning("May not list %r; only the thumbs that are configured are deleted.", prefix)
             return None
@@ -220,17 +352,21 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
     def _opened(self, name: str) -> Iterator[File[Any]]:
         # One GET; open() would ask twice for the head first.
         key = self._key_on_s3(name)
-        parameters = self.get_object_parameters(key).items()
-        wanted = {option: value for option, value in parameters if option in ALLOWED_DOWNLOAD_ARGS}
         try:
-            answer = self.client.get_object(Bucket=self.bucket_name, Key=key, **wanted)
+            answer = self.client.get_object(Bucket=self.bucket_name, Key=key, **self._read_parameters(key))
         except ClientError as error:
-            if _status(error) == 404:
+            if status_of(error) == 404:
                 raise FileNotFoundError(f"File does not exist: {name}") from error
             raise
+        if "ContentLength" not in answer:
+            raise AthumbError(f"The answer of S3 was cut off when {name!r} was read.")
         with answer["Body"] as body:
             zipped = self.gzip and answer.get("ContentEncoding") == "gzip"
             yield File(io.BytesIO(gzip.decompress(body.read())) if zipped else body, name=name)
+
+    def _read_parameters(self, key: str) -> dict[str, Any]:
+        parameters = self.get_object_parameters(key).items()
+        return {option: value for option, value in parameters if option in ALLOWED_DOWNLOAD_ARGS}
 
     # URLs
 
@@ -273,5 +409,8 @@ class PublicS3ThumbnailStorage(S3ThumbnailStorage):
     querystring_auth = False
 
 
-def _status(error: ClientError) -> int:
-    return int(error.response["ResponseMetadata"].get("HTTPStatusCode", 0))
+def _contents(page: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    # An answer that was cut off before its body looks like that of an empty folder.
+    if "Name" not in page and "KeyCount" not in page:
+        raise AthumbError("The answer of S3 was cut off when a folder was listed.")
+    return page.get("Contents", ())  # type: ignore[no-any-return]  # boto3 has no types

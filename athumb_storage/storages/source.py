@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +40,11 @@ class Source:
             except BaseException:
                 self._closing.close()
                 raise
+
+    @classmethod
+    def of_pieces(cls, pieces: Iterator[bytes], name: str | None) -> Source:
+        """The source that these pieces make up."""
+        return cls(File(io.BufferedReader(_Pieces(pieces)), name=name))
 
     def __enter__(self) -> Source:
         return self
@@ -86,6 +92,28 @@ class Source:
             content.seek(0)
             return content
         return File(self._closing.enter_context(self.open()), name=content.name)
+
+
+class _Pieces(io.RawIOBase):
+    """A stream of what an iterator yields."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            try:
+                self._rest = next(self._pieces)
+            except StopIteration:
+                return 0
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
 
 
 def _rewound(content: File[Any]) -> File[Any]:

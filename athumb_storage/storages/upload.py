@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,7 +14,8 @@ from django.core.exceptions import SuspiciousOperation
 
 from athumb_storage.exceptions import AthumbError, UploadFailed
 from athumb_storage.formats import MIME_TYPES
-from athumb_storage.rendering import Order, Rendered, render
+from athumb_storage.rendering import Order, Rendered, check, render
+from athumb_storage.signals import thumbs_failed
 from athumb_storage.specs import ThumbSet
 from athumb_storage.storages.source import Source
 
@@ -52,15 +55,24 @@ def orders_for(storage: ThumbnailStorageMixin, name: str, thumbs: ThumbSet) -> l
     return [Order(thumb_name, thumb, storage.thumb_format(name, thumb)) for thumb_name, thumb in thumbs.items()]
 
 
-def rendered(name: str, source: Source, image_format: str, orders: list[Order]) -> Iterator[Rendered]:
-    """The thumbs, each as soon as it is encoded; errors name the file."""
-    if not orders:
-        return
-    with source.open() as reader:
-        try:
-            yield from render(reader, image_format, orders)
-        except AthumbError as error:
-            raise type(error)(f"{name!r}: {error}") from error
+@contextmanager
+def naming_the_file(name: str) -> Iterator[None]:
+    """Let the errors of rendering say which file they are about."""
+    try:
+        yield
+    except AthumbError as error:
+        raise type(error)(f"{name!r}: {error}") from error
+
+
+def rendered(
+    storage: ThumbnailStorageMixin, name: str, source: Source, image_format: str, orders: list[Order]
+) -> Iterator[Rendered]:
+    """The thumbs, each as soon as it is encoded; where none is wanted, the image is read all the same."""
+    with naming_the_file(name), source.open() as reader:
+        if orders:
+            yield from render(reader, image_format, orders, storage.limits)
+        else:
+            check(reader, image_format, storage.limits)
 
 
 class Thumbs:
@@ -103,7 +115,8 @@ class Upload:
         self._thumbs = Thumbs(storage)
         # What an original replaces is lost, so there it waits until the image has proved to be good.
         begin = Later if storage._replaces() else storage._submit
-        self._original: Future[str] = begin(storage._store_original, name, source, MIME_TYPES[image_format])
+        self._content_type = MIME_TYPES[image_format]
+        self._original: Future[str] = begin(storage._store_original, name, source, self._content_type)
 
     def run(self) -> str:
         """The final name, once all is stored.
@@ -113,8 +126,11 @@ class Upload:
             UploadFailed: something could not be stored.
         """
         try:
-            return self._store()
-        except (AthumbError, SuspiciousOperation):
+            return self._stored()
+        except AthumbError as error:
+            error.left_behind = self._undo()
+            raise
+        except SuspiciousOperation:
             self._undo()
             raise
         except Exception as error:
@@ -123,47 +139,121 @@ class Upload:
             self._undo()
             raise
 
+    def _stored(self) -> str:
+        try:
+            name = self._store()
+        except Exception as error:
+            if self._storage.on_error == "raise" or isinstance(error, SuspiciousOperation):
+                raise
+            name = self._without_thumbs(error)
+        if self._storage._replaces():
+            remove_stale_thumbs(self._storage, name, self._thumbs.keys.values())
+        return name
+
+    def _without_thumbs(self, error: Exception) -> str:
+        """Keep the original alone; its final name."""
+        wants_mark = self._storage._placeholder_url is not None
+        name = self._stored_with_mark() if wants_mark else self._original.result()
+        self._thumbs.stop()
+        removed_again(self._storage, self._name, list(self._thumbs.keys.values()))
+        self._thumbs = Thumbs(self._storage)
+        logger.error("%r is stored without its thumbs: %s", name, error)
+        thumbs_failed.send_robust(type(self._storage), storage=self._storage, name=name, error=error)
+        return name
+
+    def _stored_with_mark(self) -> str:
+        """Store the original under the name by which its URLs are told to be the placeholder's."""
+        without_mark = [] if self._original.cancel() else [self._original.result()]
+        self._original = self._storage._submit(
+            self._storage._store_marked, self._name, self._source, self._content_type
+        )
+        removed_again(self._storage, self._name, without_mark)
+        return self._original.result()
+
     def _store(self) -> str:
         orders = orders_for(self._storage, self._name, self._storage.thumbs)
         ready: list[Rendered] = []
-        for thumb in rendered(self._name, self._source, self._format, orders):
+        for thumb in self._rendered(orders):
             ready.append(thumb)
             if self._storage._name_is_final() or self._original.done():
                 self._send(ready)
         final = self._name if self._storage._name_is_final() else self._original.result()
         wanted = orders_for(self._storage, final, self._storage.thumbs)
         if wanted != orders:  # the storage gave it another extension
-            ready = list(rendered(self._name, self._source, self._format, wanted))
+            ready = list(self._rendered(wanted))
         self._send(ready)
         self._thumbs.finish()
         return self._original.result()
+
+    def _rendered(self, orders: list[Order]) -> Iterator[Rendered]:
+        return rendered(self._storage, self._name, self._source, self._format, orders)
 
     def _send(self, ready: list[Rendered]) -> None:
         name = self._name if self._storage._name_is_final() else self._original.result()
         while ready:
             self._thumbs.send(name, ready.pop(0))
 
-    def _undo(self) -> list[str]:
-        """Remove again what this upload stored; the keys that could not be removed."""
+    def _undo(self) -> tuple[str, ...]:
+        """Remove again what this upload stored; the keys that could not be removed, or may be there."""
         self._thumbs.stop()
         settle([self._original])
         keys = list(self._thumbs.keys.values())
-        if not self._original.cancelled() and not self._original.exception():
+        error = None if self._original.cancelled() else self._original.exception()
+        if isinstance(error, MaybeStored):
+            return (*self._left(keys), error.name)
+        if not self._original.cancelled() and not error:
             keys.append(self._original.result())
-        if not keys:
-            return []
-        if self._storage._replaces():
+        return tuple(self._left(keys))
+
+    def _left(self, keys: list[str]) -> list[str]:
+        if keys and self._storage._replaces():
             logger.error("A failed upload of %r may have replaced: %s", self._name, ", ".join(keys))
             return keys
-        return self._removed_again(keys)
+        return removed_again(self._storage, self._name, keys)
 
-    def _removed_again(self, keys: list[str]) -> list[str]:
-        """Remove these keys; those that could not be."""
-        try:
-            self._storage._remove(keys)
-        except Exception:
-            if len(keys) > 1:  # one that cannot be removed must not keep the others
-                return [left for key in keys for left in self._removed_again([key])]
-            logger.exception("Left behind by a failed upload of %r: %s", self._name, keys[0])
-            return keys
+
+class MaybeStored(Exception):
+    """Nobody could be asked whether the original is stored as `name`, after no answer to its storing came."""
+
+    def __init__(self, name: str, reason: object) -> None:
+        super().__init__(str(reason))
+        self.name = name
+        logger.error("May be left behind by a failed upload, nobody could be asked: %s", name)
+
+
+def removed_again(storage: ThumbnailStorageMixin, name: str, keys: list[str]) -> list[str]:
+    """Remove what a failed upload of `name` stored; the keys that could not be removed."""
+    if not keys:
         return []
+    try:
+        storage._remove(keys)
+    except Exception:
+        if len(keys) > 1:  # one that cannot be removed must not keep the others
+            return [left for key in keys for left in removed_again(storage, name, [key])]
+        logger.exception("Left behind by a failed upload of %r: %s", name, keys[0])
+        return keys
+    return []
+
+
+def remove_stale_thumbs(storage: ThumbnailStorageMixin, name: str, fresh: Collection[str]) -> None:
+    """Remove the thumbs of an original that was replaced, but for those that are `fresh`.
+
+    The new original is stored, whatever comes of this; so a failure is logged and not raised.
+    """
+    try:
+        stale = [key for key in storage._stored_thumbs(name) if key not in fresh]
+        if stale:
+            storage._remove(stale)
+    except Exception:
+        logger.exception("Thumbs of the replaced %r may be left behind.", name)
+
+
+saved_names: ContextVar[list[tuple[Any, str]] | None] = ContextVar("saved_names", default=None)
+"""The storages and names of what was saved, where somebody wants to take it back (see `transactions`)."""
+
+
+def remember(storage: ThumbnailStorageMixin, name: str) -> None:
+    """Note what was saved, if somebody asked for that."""
+    saved = saved_names.get()
+    if saved is not None:
+        saved.append((storage, name))

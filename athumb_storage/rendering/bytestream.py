@@ -1,0 +1,105 @@
+"""A reader made quick to walk: small pieces are taken from a buffer, large ones are leapt over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO, Final
+
+from athumb_storage.exceptions import UploadedImageIsUnreadableError
+
+_BUFFER: Final = 1 << 16
+
+_MANY: Final = 200_000
+"""So many pieces there have to be before their size is asked for."""
+
+
+class Truncated(Exception):
+    """The bytes end before what was asked for."""
+
+
+class Walker:
+    """Reads forward through `reader`, from where it is."""
+
+    def __init__(self, reader: BinaryIO) -> None:
+        self._reader = reader
+        self._start = reader.tell()
+        self._buffer = b""
+        self._at = 0
+
+    def tell(self) -> int:
+        """How many bytes of the reader lie behind."""
+        return self._start + self._at
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes.
+
+        Raises:
+            Truncated: there are not that many.
+        """
+        end = self._at + size
+        if end > len(self._buffer):
+            self._fill(size)
+            end = size
+        piece = self._buffer[self._at : end]
+        if len(piece) < size:
+            raise Truncated
+        self._at = end
+        return piece
+
+    def byte(self) -> int:
+        """The next byte, as a number."""
+        if self._at == len(self._buffer):
+            self._fill(1)
+            if not self._buffer:
+                raise Truncated
+        self._at += 1
+        return self._buffer[self._at - 1]
+
+    def skip(self, size: int) -> None:
+        """Leap over `size` bytes; that there are not that many shows when the next is taken."""
+        self._at += size
+        if self._at > len(self._buffer):
+            self._start += self._at
+            self._reader.seek(self._start)
+            self._buffer, self._at = b"", 0
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """The next `size` bytes, a buffer at a time; raises `Truncated` if there are not that many."""
+        while size:
+            piece = self.take(min(size, _BUFFER))
+            size -= len(piece)
+            yield piece
+
+    def before(self, pattern: re.Pattern[bytes]) -> Iterator[bytes]:
+        """The bytes before the next match of `pattern`, which is two bytes long; all that are left if there is none."""
+        while not (match := pattern.search(self._buffer, self._at)):
+            # The match may begin with the last byte of this buffer and end with the first of the next.
+            end = max(self._at, len(self._buffer) - 1)
+            yield self._buffer[self._at : end]
+            self._at = end
+            have = len(self._buffer) - end
+            self._fill(have + 1)
+            if len(self._buffer) == have:
+                yield self.take(have)
+                return
+        yield self._buffer[self._at : match.start()]
+        self._at = match.start()
+
+    def _fill(self, size: int) -> None:
+        rest = self._buffer[self._at :]
+        self._start += self._at
+        self._reader.seek(self._start + len(rest))
+        self._buffer, self._at = rest + self._reader.read(max(_BUFFER, size - len(rest))), 0
+
+
+def check_crumbs(pieces: int, size: int, least: int) -> None:
+    """Refuse a file that is cut into a great many pieces which are smaller, on average, than `least` bytes.
+
+    Each piece costs time of its own to read, however small it is, and no program writes files like that.
+
+    Raises:
+        UploadedImageIsUnreadableError: there are that many, in the `size` bytes that were read so far.
+    """
+    if pieces > _MANY and size < pieces * least:
+        raise UploadedImageIsUnreadableError(f"The image is cut into more than {_MANY} pieces of almost nothing")

@@ -1,0 +1,21 @@
+"""BMP files: the size in their header (Microsoft, "Bitmap Header Types")."""
+
+from __future__ import annotations
+
+import struct
+from typing import BinaryIO, Final
+
+_OLDEST: Final = 12
+"""The size of the header of OS/2 and Windows 2, which has short numbers."""
+
+
+def size_of(reader: BinaryIO) -> tuple[int, int]:
+    """Width and height; zeros if the header is not all there."""
+    head = reader.read(26)
+    if len(head) < 26:
+        return 0, 0
+    if struct.unpack_from("<I", head, 14)[0] == _OLDEST:
+        width, height = struct.unpack_from("<HH", head, 18)
+        return width, height
+    width, height = struct.unpack_from("<Ii", head, 18)
+    return width, abs(height)  # negative, if the first row is the top one

@@ -1,0 +1,92 @@
+"""GIF files (GIF89a specification): blocks and their sub-blocks."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO, Final, NamedTuple
+
+from athumb_storage.rendering.bytestream import Truncated, Walker, check_crumbs
+
+HEAD, IMAGE, TRAILER, PLAIN_TEXT, CONTROL, COMMENT, APPLICATION = 0x00, 0x2C, 0x3B, 0x01, 0xF9, 0xFE, 0xFF
+"""What a part belongs to: the head with its palette, an image, the end of the file, or an extension, by its label."""
+
+_EXTENSION: Final = 0x21
+_LOOPING: Final = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+_SMALLEST: Final = 64
+
+
+class Part(NamedTuple):
+    """A piece of a block: what the block is, whether this is its first piece, and its bytes as they are.
+
+    The first piece goes up to the end of the first sub-block.
+    """
+
+    kind: int
+    first: bool
+    data: bytes
+
+
+def parts(reader: BinaryIO) -> Iterator[Part]:
+    """All parts in order, up to the trailer. Bytes that belong to nothing are passed over, as decoders do.
+
+    Raises:
+        Truncated: the file ends before the trailer.
+    """
+    walker = Walker(reader)
+    yield Part(HEAD, True, _with_palette(walker.take(13), 10, walker))
+    count = 0
+    while (kind := _introducer(walker)) != TRAILER:
+        head = b""
+        if kind == IMAGE:
+            head = _with_palette(bytes([kind]) + walker.take(9), 9, walker) + walker.take(1)
+        elif kind == _EXTENSION:
+            head = bytes([kind, walker.byte()])
+            kind = head[1]
+        for number, block in enumerate(_sub_blocks(walker) if head else ()):
+            yield Part(kind, number == 0, block if number else head + block)
+            count += 1
+            check_crumbs(count, walker.tell(), _SMALLEST)
+        count += not head
+        check_crumbs(count, walker.tell(), _SMALLEST)
+    yield Part(TRAILER, True, bytes([TRAILER]))
+
+
+def _introducer(walker: Walker) -> int:
+    """The byte that a block begins with. Many files have no trailer, so the end of the file stands for it."""
+    try:
+        return walker.byte()
+    except Truncated:
+        return TRAILER
+
+
+def _sub_blocks(walker: Walker) -> Iterator[bytes]:
+    """The sub-blocks, each with its size before it; the last one is of size 0."""
+    size = -1
+    while size:
+        size = walker.byte()
+        yield bytes([size]) + walker.take(size)
+
+
+def _with_palette(head: bytes, flags: int, walker: Walker) -> bytes:
+    """`head` with the palette that follows it, if its byte of flags says that one does."""
+    return head + (walker.take(6 << (head[flags] & 7)) if head[flags] & 0x80 else b"")
+
+
+def canvas_of(head: bytes) -> tuple[int, int]:
+    """Width and height that the head tells."""
+    width, height = struct.unpack_from("<HH", head, 6)
+    return width, height
+
+
+def corner_of(image: bytes) -> tuple[int, int]:
+    """Where on the canvas the lower right corner of an image is, which the first piece of its block tells."""
+    left, top, width, height = struct.unpack_from("<4H", image, 1)
+    return left + width, top + height
+
+
+def is_metadata(part: Part) -> bool:
+    """Whether a block can be left out without a change to how the image looks, by its first piece."""
+    if part.kind == APPLICATION:
+        return part.data[3:] not in _LOOPING
+    return part.kind not in (HEAD, IMAGE, TRAILER, PLAIN_TEXT, CONTROL)

@@ -1,0 +1,83 @@
+"""JPEG files (ITU-T T.81, annex B): segments and scans."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO, Final
+
+from athumb_storage.rendering.bytestream import Walker
+
+SOI, EOI, SOS, APP0, COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xFE
+APP1, APP2, APP14, APP15 = 0xE1, 0xE2, 0xEE, 0xEF
+
+SCAN: Final = 0
+"""Stands for the coded pixels that follow an SOS segment; no marker has this number."""
+
+EXIF: Final = b"Exif\0\0"
+
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""The SOF markers; the other three of the row are DHT, JPG and DAC."""
+
+_PROGRESSIVE: Final = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+
+_ALONE: Final = frozenset({0x01, *range(0xD0, 0xDA)})
+"""The markers without a segment: TEM, RST0 to RST7, SOI, EOI."""
+
+_MARKER: Final = re.compile(rb"\xff[^\x00\xff]")
+_MARKER_IN_SCAN: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+"""Among coded pixels, FF00 stands for FF, and restart markers belong to the scan."""
+
+
+def parts(reader: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """(marker, payload) of each segment, in order, from SOI to EOI of the first picture in the file.
+
+    Each SOS is followed by the scan's bytes, in pieces, with the marker `SCAN`. Bytes that belong to nothing are passed
+    over, as decoders do.
+
+    Raises:
+        Truncated: the file ends before EOI.
+    """
+    walker = Walker(reader)
+    marker = -1
+    while marker != EOI:
+        for _ in walker.before(_MARKER):
+            pass
+        marker = walker.take(2)[1]
+        yield marker, b"" if marker in _ALONE else _payload(walker)
+        if marker == SOS:
+            for piece in walker.before(_MARKER_IN_SCAN):
+                yield SCAN, piece
+
+
+def _payload(walker: Walker) -> bytes:
+    # A length below 2 is nonsense; decoders stumble over it as well.
+    return walker.take(max(int.from_bytes(walker.take(2), "big") - 2, 0))
+
+
+def is_frame(marker: int) -> bool:
+    """Whether the segment tells the picture's size (SOF, "start of frame")."""
+    return marker in _FRAMES
+
+
+def is_progressive(marker: int) -> bool:
+    """Whether it says that the picture comes in several passes, from coarse to fine."""
+    return marker in _PROGRESSIVE
+
+
+def is_metadata(marker: int, payload: bytes) -> bool:
+    """Whether a segment can be left out without a change to how the picture looks."""
+    if marker == APP2:
+        return not payload.startswith(b"ICC_PROFILE\0")
+    if marker == APP0:
+        return not payload.startswith(b"JFIF\0")
+    # By Adobe's, decoders tell YCbCr from RGB and YCCK from CMYK.
+    if marker == APP14:
+        return not payload.startswith(b"Adobe")
+    return marker == COM or APP0 <= marker <= APP15
+
+
+def written(marker: int, payload: bytes) -> bytes:
+    """A segment, or a marker that has none, as it stands in a file."""
+    start = bytes([0xFF, marker])
+    return start if marker in _ALONE else start + (len(payload) + 2).to_bytes(2, "big") + payload

@@ -1,0 +1,82 @@
+"""WebP files (RFC 9649, section 2): RIFF chunks."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO, Final, NamedTuple
+
+from athumb_storage.rendering.bytestream import Walker, check_crumbs
+
+EXIF_FLAG, XMP_FLAG = 0x08, 0x04
+"""What VP8X says of the chunks that follow."""
+
+FRAME_HEADER: Final = 16
+"""Bytes of an ANMF chunk before the chunks that are in it."""
+
+HEADER: Final = 12
+"""Bytes before the first chunk."""
+
+_KEPT: Final = frozenset([b"VP8X", b"ICCP", b"ANIM", b"ANMF", b"ALPH", b"VP8 ", b"VP8L"])
+_SMALLEST: Final = 64
+
+
+class Chunk(NamedTuple):
+    """A chunk's name, where its data begin in the file, and how many bytes they are, without the padding to be even."""
+
+    name: bytes
+    start: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """Where the next chunk begins."""
+        return self.start + self.size + self.size % 2
+
+
+def chunks(reader: BinaryIO, start: int, end: int) -> Iterator[Chunk]:
+    """The chunks between these two places of the file.
+
+    Raises:
+        Truncated: the file ends within the header of one.
+    """
+    reader.seek(start)
+    walker = Walker(reader)
+    count = 0
+    while start + 8 <= end:
+        name, size = struct.unpack("<4sI", walker.take(8))
+        chunk = Chunk(name, start + 8, size)
+        yield chunk
+        walker.skip(chunk.end - chunk.start)
+        start = chunk.end
+        count += 1
+        check_crumbs(count, start, _SMALLEST)
+
+
+def canvas_of(chunk: Chunk, data: bytes) -> tuple[int, int] | None:
+    """Width and height that the first chunk of a file tells by the first ten bytes of its data; None if none."""
+    if chunk.name == b"VP8X" and len(data) == 10:
+        return int.from_bytes(data[4:7], "little") + 1, int.from_bytes(data[7:10], "little") + 1
+    if chunk.name == b"VP8 " and data[3:6] == b"\x9d\x01\x2a" and len(data) == 10:
+        width, height = struct.unpack_from("<HH", data, 6)
+        return width & 0x3FFF, height & 0x3FFF
+    if chunk.name == b"VP8L" and data[:1] == b"\x2f" and len(data) >= 5:
+        bits = int.from_bytes(data[1:5], "little")
+        return (bits & 0x3FFF) + 1, ((bits >> 14) & 0x3FFF) + 1
+    return None
+
+
+def data_of(reader: BinaryIO, chunk: Chunk) -> bytes:
+    """The data of a chunk."""
+    reader.seek(chunk.start)
+    return reader.read(chunk.size)
+
+
+def is_metadata(name: bytes) -> bool:
+    """Whether a chunk can be left out without a change to how the image looks."""
+    return name not in _KEPT
+
+
+def header(name: bytes, size: int) -> bytes:
+    """What stands before a chunk's data."""
+    return struct.pack("<4sI", name, size)

@@ -1,0 +1,51 @@
+"""Names that somebody else chose: what is made of them, and which are refused."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Final
+
+from django.core.exceptions import SuspiciousFileOperation
+
+_BIDI_CONTROLS: Final = dict.fromkeys(
+    [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)],
+)
+"""Marks that turn the direction of what follows, so that "gpj.exe" is shown as "exe.jpg" (Unicode, UAX 9, 2.8)."""
+
+_REFUSED: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Control characters, halves of surrogate pairs, and line ends, by their general category in Unicode."""
+
+
+def safe_name(name: str) -> str:
+    """`name` with slashes, without marks that change how it is read, and without dots and spaces at its end.
+
+    Raises:
+        SuspiciousFileOperation: it has characters that no file name needs, or nothing is left of the file's name.
+    """
+    name = str(name).replace("\\", "/")
+    if any(unicodedata.category(character) in _REFUSED for character in name):
+        raise SuspiciousFileOperation(f"{name!r} has characters that cannot be in a file name.")
+    folder, slash, file_name = name.translate(_BIDI_CONTROLS).rpartition("/")
+    return f"{folder}{slash}{_trimmed(file_name, name)}"
+
+
+def _trimmed(file_name: str, name: str) -> str:
+    if file_name in ("", ".", ".."):  # Django's own checks see to these
+        return file_name
+    trimmed = file_name.rstrip(". ")
+    if not trimmed:
+        raise SuspiciousFileOperation(f"{name!r} cannot be stored: nothing would be left of the file's name.")
+    return trimmed
+
+
+def refuse_long(keys: Iterable[str], limit: int) -> None:
+    """Refuse keys of which one is longer than `limit` bytes in UTF-8.
+
+    Raises:
+        SuspiciousFileOperation: one is; the message names it.
+    """
+    for key in keys:
+        length = len(key.encode())
+        if length > limit:
+            raise SuspiciousFileOperation(f"{key!r} cannot be stored: it is {length} bytes long, more than {limit}.")
