@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import apps
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004, it is Django's
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import default_storage
+from django.db.models import FileField, Model
 
 from athumb_storage import conf
 from athumb_storage.fields import ThumbsFieldMixin
@@ -30,6 +32,50 @@ def check_fields(**_: Any) -> Sequence[CheckMessage]:
     models = apps.get_models()
     fields = [field for model in models for field in model._meta.local_fields if isinstance(field, ThumbsFieldMixin)]
     return [message for field in fields for message in _check_field(field)]
+
+
+@register("athumb_storage", deploy=True)
+def check_conditional_writes(**_: Any) -> Sequence[CheckMessage]:
+    """Try out whether each storage can claim names as it is told to. It sends requests, so it is only for `--deploy`.
+
+    E004: conditional writes are on, and the server does not honour them. W001: they are off, and it does. W002: it
+    could not be tried out.
+    """
+    return [message for storage in _storages_on_s3() for message in _check_storage(storage)]
+
+
+def _storages_on_s3() -> list[Any]:
+    """The default storage and those of fields, as far as they write to S3."""
+    storages = [default_storage, *(field.storage for model in apps.get_models() for field in _file_fields(model))]
+    found = {id(unbound): unbound for storage in storages if (unbound := getattr(storage, "unbound", None))}
+    return [storage for storage in found.values() if hasattr(storage, "honours_conditional_writes")]
+
+
+def _file_fields(model: type[Model]) -> Iterator[FileField]:
+    return (field for field in model._meta.local_fields if isinstance(field, FileField))
+
+
+def _check_storage(storage: Any) -> Iterator[CheckMessage]:
+    where = f"bucket {storage.bucket_name!r}"
+    if storage.unique_names or storage.file_overwrite:
+        return
+    try:
+        honoured = storage.honours_conditional_writes()
+    except Exception as error:  # noqa: BLE001, whatever it is, it is reported
+        yield Warning(f"It could not be tried out whether {where} can claim names: {error}", id="athumb_storage.W002")
+        return
+    if storage.claims_names and not honoured:
+        yield Error(
+            f"The server of {where} does not honour conditional writes, so uploads could replace one another.",
+            hint="Set the storage's option conditional_writes=False; then it asks before it stores.",
+            id="athumb_storage.E004",
+        )
+    elif honoured and not storage.claims_names:
+        yield Warning(
+            f"The server of {where} honours conditional writes, and the storage does not use them.",
+            hint="Set the storage's option conditional_writes=True: uploads cannot replace one another then.",
+            id="athumb_storage.W001",
+        )
 
 
 def _check_field(field: ThumbsFieldMixin) -> Iterator[CheckMessage]:
