@@ -77,6 +77,9 @@ class ThumbnailStorageMixin(_Base):
     _found: tuple[int, dict[str | Thumb, tuple[str, Thumb]]]
     _overlaid: tuple[ThumbSet, ThumbSet]
 
+    limits = Limits()
+    allowed_formats = frozenset(MIME_TYPES)
+
     def __init__(
         self,
         *args: Any,

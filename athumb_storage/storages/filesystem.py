@@ -7,14 +7,21 @@ import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage
 from django.utils.crypto import get_random_string
 
-from athumb_storage.storages.base import ThumbnailStorageMixin
+from athumb_storage.storages.base import ThumbnailStorageMixin, max_length_of_save
+from athumb_storage.storages.names import refuse_long
 from athumb_storage.storages.source import Source
+
+_LONGEST_NAME: Final = 255
+"""How many bytes a file's or a folder's name may have: NAME_MAX of nearly all file systems."""
+
+_LONGEST_PATH: Final = 4095
+"""How many bytes a path may have: PATH_MAX of Linux without the zero at its end."""
 
 
 class FileSystemThumbnailStorage(ThumbnailStorageMixin, FileSystemStorage):
@@ -23,6 +30,11 @@ class FileSystemThumbnailStorage(ThumbnailStorageMixin, FileSystemStorage):
     Originals and thumbs are written beside their place and then moved there: nobody is ever served half of one, and a
     full disk leaves none behind.
     """
+
+    def _refuse_long(self, name: str) -> None:
+        keys = self._all_keys(name)
+        refuse_long((part for key in keys for part in key.split("/")), _LONGEST_NAME)
+        refuse_long(map(self.path, keys), _LONGEST_PATH)
 
     def _store_original(self, name: str, source: Source, content_type: str) -> str:
         with self._written_beside(name, source.content) as written:
@@ -33,7 +45,7 @@ class FileSystemThumbnailStorage(ThumbnailStorageMixin, FileSystemStorage):
                 try:
                     os.link(written, self.path(name))  # takes the name only if nobody else has it
                 except FileExistsError:
-                    name = self.get_available_name(name)
+                    name = self.get_available_name(name, max_length_of_save.get())
                 except OSError:  # a file system without hard links
                     with written.open("rb") as content:
                         return self._save_plain(name, File(content))
