@@ -87,8 +87,8 @@ def content_type_of(head: bytes) -> str | None:
     image_format = sniff(head)
     if image_format:
         return MIME_TYPES[image_format]
-    if head[4:8] == b"ftyp":
-        return "video/mp4"
+    if head[4:8] == b"ftyp" and b"mp4" in (head[start : start + 3] for start in (8, 16, 20, 24, 28)):
+        return "video/mp4"  # a brand says so; HEIC and others begin in the same way
     if head.startswith(b"RIFF") and head[8:12] == b"WAVE":
         return "audio/wav"
     return next((content_type for start, content_type in _OTHER_TYPES if head.startswith(start)), None)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar, overload
 
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, transaction
 
@@ -20,16 +20,31 @@ class _Saved(list[tuple[Any, str]]):
     def __init__(self, alias: str) -> None:
         super().__init__()
         self.alias = alias
-        around = saved_names.get()
-        self.around = around if isinstance(around, _Saved) and around.alias == alias else None
+        self._enclosing = saved_names.get()
         self.is_committed = False
+
+    @property
+    def around(self) -> _Saved | None:
+        """The block around this one that is a transaction of the same database."""
+        block = self._enclosing
+        while isinstance(block, _Saved):
+            if block.alias == self.alias:
+                return block
+            block = block._enclosing
+        return None
 
     def commit(self) -> None:
         self.is_committed = True
 
 
-@contextmanager
-def atomic(using: str | None = None) -> Iterator[None]:
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@overload
+def atomic(using: Function) -> Function: ...
+@overload
+def atomic(using: str | None = None) -> AbstractContextManager[None]: ...
+def atomic(using: Any = None) -> Any:
     """Like `transaction.atomic(durable=True)`; if it is rolled back, what was saved within it is deleted again.
 
     It has to be the outermost block, because nobody is told when a transaction around it is rolled back; only another
@@ -37,11 +52,16 @@ def atomic(using: str | None = None) -> Iterator[None]:
     database gives no answer to the commit, nothing is, because nobody knows whether the rows are there; it is logged.
 
     Args:
-        using: the alias of the database.
+        using: the alias of the database; or the function that this decorates.
 
     Raises:
         RuntimeError: it is within a transaction that was begun in another way.
     """
+    return _block(None)(using) if callable(using) else _block(using)
+
+
+@contextmanager
+def _block(using: str | None) -> Iterator[None]:
     saved = _Saved(using or DEFAULT_DB_ALIAS)
     token = saved_names.set(saved)
     rolled_back = True

@@ -50,6 +50,9 @@ OWN_OPTIONS: Final = frozenset(
     | {"max_pixels", "max_frames", "max_bytes", "time_budget"}
 )
 
+_TOKEN_LENGTH: Final = 8
+"""How much longer Django's `get_alternative_name` makes a name."""
+
 # Django hands max_length to save() and not to _save(), where another name may have to be found.
 max_length_of_save: ContextVar[int | None] = ContextVar("max_length_of_save", default=None)
 
@@ -261,8 +264,9 @@ class ThumbnailStorageMixin(_Base):
 
     def _checked_name(self, name: str, max_length: int | None) -> str:
         name = safe_name(name)
-        # "." and double slashes lead to the same place.
-        if self.naming.original(posixpath.normpath(name)) is not None:
+        path = posixpath.normpath(name)  # "." and double slashes lead to the same place
+        is_folder_of_thumbs = self.naming.original(f"{path}/thumb") is not None
+        if is_folder_of_thumbs or self.naming.original(path) is not None:
             raise SuspiciousFileOperation(f"{name!r} cannot be stored: thumbs are stored under names like this.")
         if max_length is None or len(name) <= max_length:  # else it is going to be shortened
             self._refuse_long(name)
@@ -310,11 +314,13 @@ class ThumbnailStorageMixin(_Base):
 
     def _save(self, name: str, content: File[Any]) -> str:
         if not self._images_only and not self.thumbs and not self._strip_original:
-            return self._save_plain(name, content)
+            return self._save_without_thumbs(name, content)
         with Source(content) as source:
             image_format = self._image_format(source)
             if image_format is None:
-                return self._save_other(name, source)
+                if self._images_only:
+                    raise UploadedImageIsUnreadableError(f"{name!r} is not an image of a format that is accepted.")
+                return self._save_without_thumbs(name, source.content)
             with self._to_be_stored(name, source, image_format) as stored:
                 return Upload(self, name, stored, image_format).run()
 
@@ -327,11 +333,8 @@ class ThumbnailStorageMixin(_Base):
         image_format = sniff(source.head())
         return image_format if image_format in self.allowed_formats else None
 
-    def _save_other(self, name: str, source: Source) -> str:
-        """Store what is no image, where that is allowed."""
-        if self._images_only:
-            raise UploadedImageIsUnreadableError(f"{name!r} is not an image of a format that is accepted.")
-        stored = self._save_plain(name, source.content)
+    def _save_without_thumbs(self, name: str, content: File[Any]) -> str:
+        stored = self._save_plain(name, content)
         if self._replaces():
             remove_stale_thumbs(self, stored, ())
         return stored
@@ -360,8 +363,9 @@ class ThumbnailStorageMixin(_Base):
     def _store_marked(self, name: str, source: Source, content_type: str) -> str:
         """Store an original whose thumbs failed, with the mark in its name that tells so; its final name."""
         max_length = max_length_of_save.get()
-        free_name = self.get_available_name(marked(name, max_length), max_length)
-        return self._store_original(free_name, source, content_type)
+        # Room is left for a token, so that nothing of the mark is cut off for one.
+        marked_name = marked(name, max_length - _TOKEN_LENGTH if max_length else None)
+        return self._store_original(self.get_available_name(marked_name, max_length), source, content_type)
 
     def _store_thumb(self, key: str, data: bytes, content_type: str) -> None:
         """Store a thumb at exactly this key, in place of what may be there."""
@@ -443,7 +447,7 @@ class ThumbnailStorageMixin(_Base):
         """
         thumbs = self.thumbs if only is None else ThumbSet(dict(self._find(thumb) for thumb in only))
         with self._opened(name) as content, Source(content) as source:
-            image_format = sniff(source.head())
+            image_format = self._image_format(source)
             if image_format:
                 return self._generate(name, source, image_format, thumbs)
             if self._bound is not None and self._bound.images_only:

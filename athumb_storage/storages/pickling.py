@@ -72,4 +72,6 @@ def fingerprint(storage: Any) -> str:
     }
     options |= {f"client {name}": repr(value) for name, value in vars(storage.client_config).items()}
     options |= {name: sorted(getattr(storage, name).items()) for name in _PARAMETERS}
+    if not storage.cloudfront_key:  # else the signer is made of it
+        options["cloudfront_signer"] = repr(storage.cloudfront_signer)
     return salted_hmac("athumb_storage.pickling", repr(sorted(options.items())), algorithm="sha256").hexdigest()

@@ -205,6 +205,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         is_split = may_be_split and source.size > self.transfer_config.multipart_threshold
 
         def store(candidate: str, **conditions: Any) -> None:
+            self._refuse_long(candidate)
             key = self._key_on_s3(candidate)
             if is_split:
                 self._put_in_parts(candidate, source, parameters(key), conditions)

@@ -152,7 +152,8 @@ class Upload:
 
     def _without_thumbs(self, error: Exception) -> str:
         """Keep the original alone; its final name."""
-        wants_mark = self._storage._placeholder_url is not None
+        # What is replaced keeps its name.
+        wants_mark = self._storage._placeholder_url is not None and not self._storage._replaces()
         name = self._stored_with_mark() if wants_mark else self._original.result()
         self._thumbs.stop()
         removed_again(self._storage, self._name, list(self._thumbs.keys.values()))
