@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, BinaryIO, cast, overload
 
+from django import forms
 from django.core.files.storage import default_storage
 from django.db import models
-from django.db.models.fields.files import FieldFile, ImageFieldFile
+from django.db.models.fields.files import FieldFile, ImageFieldFile, ImageFileDescriptor
+from django.utils.functional import cached_property
 
 from athumb_storage.exceptions import AthumbError, InvalidThumb, OriginalSizeUnknown
+from athumb_storage.forms import CheckedImageField
 from athumb_storage.geometry import Size, place
 from athumb_storage.rendering import shown_size
 from athumb_storage.specs import Thumb, ThumbSet, checked_format
 from athumb_storage.storages.binding import announce
+from athumb_storage.storages.options import checked_on_error
+from athumb_storage.validators import UploadValidator, is_stored, validate_allowable_extension
 
 if TYPE_CHECKING:
-    from django.db.models.fields.files import FileDescriptor, ImageFileDescriptor
+    from django.db.models.fields.files import FileDescriptor
 
     class _FieldFile(FieldFile):
         def _require_file(self) -> None: ...
@@ -88,6 +93,14 @@ class ImageWithThumbsFieldFile(ThumbsFieldFile, ImageFieldFile):
         return self._dimensions_cache
 
 
+class _ImageDescriptor(ImageFileDescriptor):
+    def __set__(self, instance: models.Model, value: Any) -> None:
+        # A form assigns the file that it leaves alone as well; Django would fetch it from the storage to measure it.
+        if is_stored(value) and value is instance.__dict__.get(self.field.attname):
+            return
+        super().__set__(instance, value)
+
+
 _FILE_CLASSES: dict[type, type] = {FieldFile: FileWithThumbsFieldFile, ImageFieldFile: ImageWithThumbsFieldFile}
 
 
@@ -97,6 +110,8 @@ class ThumbsFieldMixin(_FileField):
     Args:
         thumbs: what makes a `ThumbSet`.
         thumbnail_format: the format of each of these thumbs that names none itself.
+        on_error: "raise" refuses an image whose thumbs cannot be made, "skip" stores it without them; None is what the
+            storage does.
     """
 
     images_only = False
@@ -108,9 +123,19 @@ class ThumbsFieldMixin(_FileField):
         cls.attr_class = _FILE_CLASSES.get(attr_class, attr_class)
         if not issubclass(cls.attr_class, ThumbsFieldFile):
             raise TypeError(f"{cls.__name__}.attr_class has to derive from athumb_storage.fields.ThumbsFieldFile")
+        if cls.descriptor_class is ImageFileDescriptor:
+            cls.descriptor_class = _ImageDescriptor
 
-    def __init__(self, *args: Any, thumbs: Any = (), thumbnail_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        thumbs: Any = (),
+        thumbnail_format: str | None = None,
+        on_error: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         self._options = thumbs, thumbnail_format
+        self._on_error = on_error
         self._bound: tuple[Any, Any] | None = None
         kwargs.setdefault("max_length", 255)
         super().__init__(*args, **kwargs)
@@ -119,7 +144,9 @@ class ThumbsFieldMixin(_FileField):
         super().contribute_to_class(cls, name, **kwargs)
         self.label = f"{cls._meta.label}.{name}"
         self.thumbs = self._parsed()
+        self._check_on_error()
         self._bound = None
+        self.__dict__.pop("validators", None)  # a copy of a field has those of the field that it was copied from
         # The models of a migration may carry the thumbs of long ago, which bind nobody.
         if not cls._meta.abstract and cls.__module__ != "__fake__":
             announce(self)
@@ -130,6 +157,13 @@ class ThumbsFieldMixin(_FileField):
             return ThumbSet(thumbs).with_format(checked_format(thumbnail_format))
         except InvalidThumb as error:
             raise InvalidThumb(f"{self.label}: {error}") from error
+
+    def _check_on_error(self) -> None:
+        try:
+            if self._on_error is not None:
+                checked_on_error(self._on_error)
+        except ValueError as error:
+            raise InvalidThumb(f"{self.label}: option 'on_error': {error}") from error
 
     # Bound when it is used and not before: `default_storage` is set up on first use, and again when a test overrides
     # the setting. FileField assigns the attribute, so it has to be one that can be assigned.
@@ -142,7 +176,7 @@ class ThumbsFieldMixin(_FileField):
         if storage is None:
             return given
         if self._bound is None or self._bound[0] is not storage:
-            self._bound = storage, storage.with_thumbs(self.thumbs, images_only=self.images_only)
+            self._bound = storage, self._bind(storage)
         return self._bound[1]
 
     @storage.setter
@@ -150,9 +184,26 @@ class ThumbsFieldMixin(_FileField):
         self._given = storage
         self._bound = None
 
+    def _bind(self, storage: Any) -> Any:
+        return storage.with_thumbs(self.thumbs, images_only=self.images_only, on_error=self._on_error)
+
     def unbound_storage(self) -> Any:
         """The storage as the project gave it; None if it cannot make thumbs."""
         return getattr(self._given, "unbound", None)
+
+    # Validation
+
+    @cached_property
+    def validators(self) -> list[Any]:
+        """Django's, and one that refuses an upload which could not be saved."""
+        return [*super().validators, UploadValidator(self)]
+
+    def formfield(self, **kwargs: Any) -> Any:
+        """Django's form field; in place of its `ImageField` one that opens an upload as the storage would."""
+        formfield = super().formfield(**kwargs)
+        if "form_class" in kwargs or type(formfield) is not forms.ImageField:
+            return formfield
+        return super().formfield(**kwargs, form_class=CheckedImageField, validator=UploadValidator(self))
 
     def deconstruct(self) -> Any:
         """As a migration writes it down: the storage as it was given, and no thumbs, which touch no column."""
@@ -181,6 +232,7 @@ class ImageWithThumbsField(ThumbsFieldMixin, models.ImageField):
     """An `ImageField` with thumbs; what is not an image is refused."""
 
     images_only = True
+    default_validators = [validate_allowable_extension]
 
     if TYPE_CHECKING:
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import sqlite3
@@ -15,7 +16,9 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.files.base import ContentFile
+from django.utils.module_loading import import_string
 from PIL import Image
 
 from athumb_storage.storages import PublicS3ThumbnailStorage, S3ThumbnailStorage
@@ -296,6 +299,37 @@ class TestBucket:
         project.manage("shell", "-c", "from store.models import Product; Product.objects.get(pk=1).image.delete()")
         left = {key for key in BY_THE_OLD_RULE if not key.startswith("store/product_images/cat")}
         assert project.stored_keys() == left
+
+
+FULL_CLEAN = """\
+from django.core.files.base import ContentFile
+from store.models import Product
+Product(image=ContentFile(open("cat.jpg", "rb").read(), name="cat.jpg"), banner="").full_clean()
+"""
+
+
+class TestExtensions:
+    def test_the_setting_is_kept_to(self, project):
+        project.migrate()
+        (project.folder / "cat.jpg").write_bytes(draw())
+        project.manage("shell", "-c", FULL_CLEAN)
+        settings = project.folder / "settings.py"
+        settings.write_text(settings.read_text() + "ALLOWABLE_THUMBNAIL_EXTENSIONS = ['png', 'gif']\n")
+        refused = project.manage("shell", "-c", FULL_CLEAN, check=False)
+        assert "File extension “jpg” is not allowed. Allowed extensions are: png, gif." in refused.stderr
+        project.manage("makemigrations", "--check")
+
+    def test_the_page_has_django_athumbs_default(self):
+        (extensions,) = re.findall(r"^ALLOWABLE_THUMBNAIL_EXTENSIONS = (.+)$", PAGE.read_text(), re.M)
+        validator = import_string(self.new_name("athumb.validators.ImageUploadExtensionValidator"))()
+        for extension in ast.literal_eval(extensions):
+            validator(ContentFile(b"", name=f"a.{extension}"))
+        with pytest.raises(ValidationError, match="tiff"):
+            validator(ContentFile(b"", name="a.tiff"))
+
+    def new_name(self, old):
+        (new,) = re.findall(rf"^\| `{re.escape(old)}` \| `([\w.]+)`", PAGE.read_text(), re.M)
+        return new
 
 
 class TestWords:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
+from django.core.files.storage import InMemoryStorage, default_storage
 from django.core.management import CommandError, call_command
 from gallery.models import Photo
 
@@ -65,18 +65,31 @@ class TestUpload:
         assert (photo.width, photo.height) == (300, 200)
         assert sorted(default_storage.listdir("photos/cat.jpg.thumbs")[1]) == ["large.webp", "small.jpg", "square.jpg"]
 
-    # A save that fails spoils a transaction, and the last of these is found out only there: its head is in order.
-    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.django_db
     @pytest.mark.parametrize(
         "data", [b"no image", draw()[:300], draw((900, 900))[:-2000]], ids=["text", "cut off early", "cut off late"]
     )
     def test_a_bad_image(self, client, data):
         response = client.post("/add/", {"title": "Cat", "image": ContentFile(data, name="cat.jpg")})
         assert response.status_code == 200
-        assert response.context["form"].errors["image"]
+        assert response.context["form"].errors["image"] == [
+            "Upload a valid image. The file you uploaded was either not an image or a corrupted image."
+        ]
         assert "errorlist" in response.content.decode()
         assert not Photo.objects.exists()
         assert not default_storage.exists("photos/cat.jpg")
+
+    @pytest.mark.django_db(transaction=True)  # a save that fails spoils a transaction
+    def test_a_storage_that_fails(self, client, monkeypatch, caplog):
+        def fail(*args):
+            raise OSError("disk full")
+
+        monkeypatch.setattr(InMemoryStorage, "_save", fail)
+        response = client.post("/add/", {"title": "Cat", "image": upload("cat.jpg")})
+        assert response.status_code == 200
+        assert response.context["form"].errors["image"] == ["The photo could not be stored. Please try again later."]
+        assert "disk full" in caplog.text
+        assert not Photo.objects.exists()
 
 
 class TestAdmin:

@@ -1,7 +1,20 @@
 """The upload form."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from django import forms
 
 from .models import Photo
 
-PhotoForm = forms.modelform_factory(Photo, fields=["title", "image"])
+if TYPE_CHECKING:
+    PhotoFormBase = forms.ModelForm[Photo]
+else:
+    PhotoFormBase = forms.ModelForm
+
+
+class PhotoForm(PhotoFormBase):
+    class Meta:
+        model = Photo
+        fields = ["title", "image"]

@@ -1,5 +1,7 @@
 """The list of photos and the upload form."""
 
+import logging
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -8,6 +10,8 @@ from athumb_storage.exceptions import AthumbError
 
 from .forms import PhotoForm
 from .models import Photo
+
+logger = logging.getLogger(__name__)
 
 
 @require_safe
@@ -18,11 +22,17 @@ def photo_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def photo_add(request: HttpRequest) -> HttpResponse:
     form = PhotoForm(request.POST or None, request.FILES or None)
-    if form.is_valid():
-        try:
-            form.save()
-        except AthumbError as error:
-            form.add_error("image", str(error))
-        else:
-            return redirect("photo-list")
+    if form.is_valid() and saved(form):
+        return redirect("photo-list")
     return render(request, "gallery/photo_form.html", {"form": form})
+
+
+def saved(form: PhotoForm) -> bool:
+    """Whether a valid form could be saved; if not, it says so."""
+    try:
+        form.save()
+    except AthumbError:  # the photo is good: the storage failed
+        logger.exception("A photo could not be stored.")
+        form.add_error("image", "The photo could not be stored. Please try again later.")
+        return False
+    return True
