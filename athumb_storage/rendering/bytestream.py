@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
 from athumb_storage.exceptions import UploadedImageIsUnreadableError
 
@@ -12,6 +12,9 @@ _BUFFER: Final = 1 << 16
 
 _MANY: Final = 200_000
 """So many pieces there have to be before their size is asked for."""
+
+
+T = TypeVar("T")
 
 
 class Truncated(Exception):
@@ -103,3 +106,21 @@ def check_crumbs(pieces: int, size: int, least: int) -> None:
     """
     if pieces > _MANY and size < pieces * least:
         raise UploadedImageIsUnreadableError(f"The image is cut into more than {_MANY} pieces of almost nothing")
+
+
+def check_most(things: str, found: int, most: int) -> None:
+    """Refuse a file that has more of something than any program would write.
+
+    Raises:
+        UploadedImageIsUnreadableError: there are more of these `things` than `most`.
+    """
+    if found > most:
+        raise UploadedImageIsUnreadableError(f"The image has more than {most} {things}, which no program writes")
+
+
+def as_far_as_they_go(parts: Iterator[T]) -> Iterator[T]:
+    """The parts of a file up to where it is cut off."""
+    try:
+        yield from parts
+    except Truncated:
+        return

@@ -52,6 +52,9 @@ _DECLARED_FRAMES: Final = frozenset({"PNG", "WEBP", "AVIF"})
 
 _DEFAULT_LIMITS: Final = Limits()
 
+_SIZE_LIMITS: Final = Limits(max_pixels=None, max_frames=100_000)
+"""For an image of which only the size is asked for: no pixel is decoded, so there may be more than are allowed."""
+
 _workers = SharedPool(available_cores(), "athumb-render")
 
 
@@ -151,7 +154,7 @@ def shown_size(reader: BinaryIO) -> Size | None:
         return None
     try:
         with _reading():
-            image = _opened(reader, image_format, _DEFAULT_LIMITS)
+            image = _opened(reader, image_format, _SIZE_LIMITS)
             return upright(image.size, _orientation(image, reader))
     except UploadedImageIsUnreadableError:
         return None
@@ -211,7 +214,8 @@ def _decoded(image: Image.Image, scale: int) -> Image.Image:
     if scale > 1:
         width, height = image.size
         image.draft(None, (max(width // scale, 1), max(height // scale, 1)))
-    image.decodermaxblock = _CHUNK  # type: ignore[attr-defined]
+    if image.format != "TIFF":  # there each strip would be given so much, which may be one row
+        image.decodermaxblock = _CHUNK  # type: ignore[attr-defined]
     image.load()
     return normalised(image)
 

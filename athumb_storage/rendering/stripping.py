@@ -52,7 +52,7 @@ def _jpeg(reader: BinaryIO) -> Iterator[bytes]:
             exif_is_due = False
             if orientation := _turned(payload):
                 yield jpeg.written(marker, jpeg.EXIF + tiff.only_orientation(orientation))
-        elif not jpeg.is_metadata(marker, payload):
+        elif marker != jpeg.JUNK and not jpeg.is_metadata(marker, payload):
             yield jpeg.written(marker, _without_preview(payload) if marker == jpeg.APP0 else payload)
 
 
@@ -74,12 +74,14 @@ def _png(reader: BinaryIO) -> Iterator[bytes]:
 
 
 def _gif(reader: BinaryIO) -> Iterator[bytes]:
-    dropped = False
+    dropped, kinds = False, set()
     for part in gif.parts(reader):
+        kinds.add(part.kind)
         if part.first:
             dropped = gif.is_metadata(part)
         if not dropped:
             yield part.data
+    _check_picture(gif.IMAGE in kinds)
 
 
 def _webp(reader: BinaryIO) -> Iterator[bytes]:
@@ -96,6 +98,7 @@ def _webp(reader: BinaryIO) -> Iterator[bytes]:
 def _webp_pieces(reader: BinaryIO) -> Iterator[_Piece]:
     """Everything after the file's head. Its size stands in that, so all has to be known before it is written."""
     chunks = list(riff.chunks(reader, riff.HEADER, size_of(reader)))
+    _check_picture(any(chunk.name in riff.PICTURES for chunk in chunks))
     extended = chunks[0].name == b"VP8X"
     orientation = _webp_orientation(reader, chunks) if extended else None
     for chunk in chunks if extended else chunks[:1]:  # what follows a single image is not part of it
@@ -104,7 +107,8 @@ def _webp_pieces(reader: BinaryIO) -> Iterator[_Piece]:
         elif chunk.name == b"ANMF":
             yield from _webp_frame(reader, chunk)
         elif not riff.is_metadata(chunk.name):
-            yield chunk.start - 8, chunk.end - chunk.start + 8
+            yield chunk.start - 8, chunk.size + 8
+            yield b"\0" * (chunk.size % 2)  # which many files lack at their end
     if orientation:
         exif = tiff.only_orientation(orientation)
         yield riff.header(b"EXIF", len(exif)) + exif
@@ -133,6 +137,11 @@ def _webp_frame(reader: BinaryIO, chunk: riff.Chunk) -> Iterator[_Piece]:
 def _copied(reader: BinaryIO, start: int, size: int) -> Iterator[bytes]:
     reader.seek(start)
     yield from Walker(reader).pieces(size)
+
+
+def _check_picture(there_is_one: bool) -> None:
+    if not there_is_one:
+        raise UploadedImageIsUnreadableError("There is no picture in the file")
 
 
 def _turned(exif: bytes) -> int | None:

@@ -9,10 +9,11 @@ from typing import BinaryIO, Final
 from athumb_storage.rendering.bytestream import Walker
 
 SOI, EOI, SOS, APP0, COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xFE
-APP1, APP2, APP14, APP15 = 0xE1, 0xE2, 0xEE, 0xEF
+APP1, APP2, APP13, APP14, APP15, DQT = 0xE1, 0xE2, 0xED, 0xEE, 0xEF, 0xDB
 
 SCAN: Final = 0
-"""Stands for the coded pixels that follow an SOS segment; no marker has this number."""
+JUNK: Final = -1
+"""Stand for the coded pixels that follow an SOS segment, and for bytes that belong to nothing."""
 
 EXIF: Final = b"Exif\0\0"
 
@@ -32,8 +33,8 @@ _MARKER_IN_SCAN: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 def parts(reader: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """(marker, payload) of each segment, in order, from SOI to EOI of the first picture in the file.
 
-    Each SOS is followed by the scan's bytes, in pieces, with the marker `SCAN`. Bytes that belong to nothing are passed
-    over, as decoders do.
+    Each SOS is followed by the scan's bytes, in pieces, with the marker `SCAN`. Bytes that belong to nothing, which
+    decoders pass over, have the marker `JUNK`.
 
     Raises:
         Truncated: the file ends before EOI.
@@ -41,8 +42,9 @@ def parts(reader: BinaryIO) -> Iterator[tuple[int, bytes]]:
     walker = Walker(reader)
     marker = -1
     while marker != EOI:
-        for _ in walker.before(_MARKER):
-            pass
+        for piece in walker.before(_MARKER):
+            if piece:
+                yield JUNK, piece
         marker = walker.take(2)[1]
         yield marker, b"" if marker in _ALONE else _payload(walker)
         if marker == SOS:

@@ -12,8 +12,7 @@ from athumb_storage.rendering.bytestream import Truncated, Walker, check_crumbs
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
 _APPEARANCE: Final = frozenset(
-    [b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"cICP", b"bKGD", b"pHYs", b"acTL", b"fcTL", b"fdAT"]
-    + [b"mDCV", b"mDCv", b"cLLI", b"cLLi"]
+    b"tRNS gAMA cHRM sRGB iCCP sBIT cICP bKGD pHYs acTL fcTL fdAT mDCV mDCv cLLI cLLi".split()
 )
 """Chunks that a viewer may pass over, but that change how the image looks."""
 
@@ -63,8 +62,8 @@ def frames_of(control: bytes) -> int:
 
 
 def text_size(reader: BinaryIO, chunk: Chunk, most: int) -> int:
-    """How many bytes of text a chunk unpacks to, counted up to `most`; 0 if it has none."""
-    if chunk.name not in (b"tEXt", b"zTXt", b"iTXt"):
+    """How many bytes of text, or of a profile, a chunk unpacks to, counted up to `most`; 0 if it has none."""
+    if chunk.name not in (b"tEXt", b"zTXt", b"iTXt", b"iCCP"):
         return 0
     packed = _packed_text(data_of(reader, chunk), chunk.name)
     if packed is None:
@@ -78,7 +77,7 @@ def text_size(reader: BinaryIO, chunk: Chunk, most: int) -> int:
 def _packed_text(data: bytes, name: bytes) -> bytes | None:
     """The compressed part of a chunk of text; None if it is not compressed."""
     fields = data.split(b"\0", 1)[-1]
-    if name == b"zTXt":
+    if name in (b"zTXt", b"iCCP"):
         return fields[1:]
     # A flag, the method, the language and a keyword in that language, each of the two with a zero behind it.
     compressed = name == b"iTXt" and fields[:1] not in (b"", b"\0")

@@ -17,7 +17,10 @@ FRAME_HEADER: Final = 16
 HEADER: Final = 12
 """Bytes before the first chunk."""
 
-_KEPT: Final = frozenset([b"VP8X", b"ICCP", b"ANIM", b"ANMF", b"ALPH", b"VP8 ", b"VP8L"])
+PICTURES: Final = frozenset([b"ANMF", b"VP8 ", b"VP8L"])
+"""The chunks with pixels."""
+
+_KEPT: Final = PICTURES | {b"VP8X", b"ICCP", b"ANIM", b"ALPH"}
 _SMALLEST: Final = 64
 
 

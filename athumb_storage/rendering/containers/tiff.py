@@ -8,20 +8,36 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
 from athumb_storage.exceptions import UploadedImageIsUnreadableError
+from athumb_storage.rendering.bytestream import check_most
 
-WIDTH, LENGTH, ORIENTATION = 0x0100, 0x0101, 0x0112
+WIDTH, LENGTH, ORIENTATION, TILE_WIDTH, TILE_LENGTH = 0x0100, 0x0101, 0x0112, 0x0142, 0x0143
+
+MOST_EXIF: Final = 1 << 20
+"""Bytes of EXIF data. JPEG has room for 64 KiB, but some writers split them; Pillow copies all for each part."""
 
 _SUBDIRECTORIES: Final = (0x8769, 0x8825, 0xA005)
 """Exif, GPS and Interoperability: the directories that a decoder reads besides the first."""
+
+_MOST_DIRECTORIES: Final = 8
+"""How many of those there may be, with the first."""
 
 _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
 """The types of values, with how many bytes one takes; 16 is BigTIFF's, which decoders know everywhere."""
 
 _BYTES: Final = frozenset({1, 2, 7})
-"""The types that a decoder keeps as they are. Of any other, each value costs it many times what it takes in the file."""
+"""The types that a decoder keeps as they are. Of any other, each value costs it many times its size in the file."""
 
-_MOST_NUMBERS: Final = 1 << 19
-"""How many bytes of numbers one entry may have: 131,072 strips or tiles, which no image of a sensible size has."""
+_MOST_NUMBERS: Final = 1 << 18
+"""How many bytes of numbers one entry may have: 65,536 strips or tiles, each of which costs the decoder some time."""
+
+_NUMBERS: Final = frozenset(
+    {256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 282, 283, 284}
+    | {296, 317, 320, 322, 323, 324, 325, 338, 339, 530}
+)
+"""The tags in which a decoder looks for numbers, whatever their type."""
+
+_LARGEST_TILE: Final = 1 << 22
+"""Pixels that a tile may have although the image is smaller; the decoder allocates it whole."""
 
 _HARMLESS: Final = 1 << 20
 """Up to this size together, entries may overlap, as those of damaged files do."""
@@ -35,7 +51,8 @@ class Entry(NamedTuple):
 
     tag: int
     type: int
-    count: int
+    length: int
+    """How many values there are."""
     value: bytes
 
 
@@ -59,10 +76,16 @@ class Directories:
         return [Entry(*fields) for fields in struct.iter_unpack(f"{self._order}HHI4s", whole)]
 
     def pages(self) -> Iterator[tuple[int, int]]:
-        """Width and height of each page, as far as the chain goes before it ends or comes back to where it has been."""
+        """Width and height of each page.
+
+        Raises:
+            UploadedImageIsUnreadableError: the chain of pages comes back to where it has been.
+        """
         seen = set()
         offset = self.first
-        while offset and offset not in seen:
+        while offset:
+            if offset in seen:
+                raise UploadedImageIsUnreadableError("Its pages go round in a circle")
             seen.add(offset)
             values = {entry.tag: self._integer(entry) for entry in self.entries(offset, _FIRST_FEW)}
             yield values.get(WIDTH, 0), values.get(LENGTH, 0)
@@ -85,6 +108,7 @@ class Directories:
             offset = pending.pop()
             if offset not in seen:
                 seen.add(offset)
+                check_most("directories", len(seen), _MOST_DIRECTORIES)
                 entries = self.entries(offset)
                 self._check_entries(entries)
                 pending += [self._integer(entry) for entry in entries if entry.tag in _SUBDIRECTORIES]
@@ -92,13 +116,17 @@ class Directories:
     def _check_entries(self, entries: list[Entry]) -> None:
         total = 0
         for entry in entries:
-            size = entry.count * _SIZES.get(entry.type, 0)
+            size = entry.length * _SIZES.get(entry.type, 0)
             if size > 4 and self._number("I", entry.value) + size <= self._size:  # what is not there costs nothing
                 total += size
-                if entry.type not in _BYTES and size > _MOST_NUMBERS:
-                    raise UploadedImageIsUnreadableError(f"Its tag {entry.tag} has {entry.count} values")
+                if (entry.type not in _BYTES or entry.tag in _NUMBERS) and size > _MOST_NUMBERS:
+                    raise UploadedImageIsUnreadableError(f"Its tag {entry.tag} has {entry.length} values")
         if total > max(self._size, _HARMLESS):
             raise UploadedImageIsUnreadableError("Its tags have more data than the file")
+        numbers = {entry.tag: self._integer(entry) for entry in entries}
+        tile = numbers.get(TILE_WIDTH, 0) * numbers.get(TILE_LENGTH, 0)
+        if tile > max(_LARGEST_TILE, 4 * numbers.get(WIDTH, 0) * numbers.get(LENGTH, 0)):
+            raise UploadedImageIsUnreadableError("Its tiles are far larger than the image")
 
     def _next(self, offset: int) -> int:
         self._reader.seek(offset)
