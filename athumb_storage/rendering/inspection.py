@@ -43,6 +43,10 @@ _MOST_COMMENTS: Final = 4096
 """Sub-blocks of comments (up to 255 bytes each) in a GIF; Pillow 12 and older copies all of them for each."""
 
 
+_MOST_RUNS: Final = 2 << 20
+"""Bytes of a compressed BMP, which Pillow unpacks one by one in Python."""
+
+
 def inspect(reader: BinaryIO, image_format: str, limits: Limits) -> None:
     """Refuse what is over a limit, or was made to do harm. The reader is at its beginning before and after.
 
@@ -153,6 +157,8 @@ def _tiff(reader: BinaryIO, limits: Limits) -> None:
 def _bmp(reader: BinaryIO, limits: Limits) -> None:
     width, height = bmp.size_of(reader)
     limits.check_pixels(width * height)
+    if bmp.has_runs(reader):
+        check_most("bytes of runs of pixels", size_of(reader), _MOST_RUNS)
 
 
 _INSPECTIONS: Final[Mapping[str, Callable[[BinaryIO, Limits], None]]] = {

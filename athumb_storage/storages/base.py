@@ -364,7 +364,10 @@ class ThumbnailStorageMixin(_Base):
         """Store an original whose thumbs failed, with the mark in its name that tells so; its final name."""
         max_length = max_length_of_save.get()
         # Room is left for a token, so that nothing of the mark is cut off for one.
-        marked_name = marked(name, max_length - _TOKEN_LENGTH if max_length else None)
+        room = max_length - _TOKEN_LENGTH if max_length else None
+        marked_name = marked(name, room)
+        if room is not None and len(marked_name) > room:
+            raise SuspiciousFileOperation(f"{name!r} has no room for a mark: allow more in the field's max_length.")
         return self._store_original(self.get_available_name(marked_name, max_length), source, content_type)
 
     def _store_thumb(self, key: str, data: bytes, content_type: str) -> None:

@@ -37,6 +37,7 @@ class FileSystemThumbnailStorage(ThumbnailStorageMixin, FileSystemStorage):
         refuse_long(map(self.path, keys), _LONGEST_PATH)
 
     def _store_original(self, name: str, source: Source, content_type: str) -> str:
+        name = os.path.relpath(self.path(name), self.location).replace("\\", "/")  # as Django does
         with self._written_beside(name, source.content) as written:
             if self._replaces():
                 written.replace(self.path(name))

@@ -68,7 +68,7 @@ def fingerprint(storage: Any) -> str:
     """Tells storages with other options apart, and tells nothing about their secrets."""
     public = {name: value for name, value in vars(storage).items() if not name.startswith("_")}
     options: dict[str, Any] = {
-        name: value for name, value in public.items() if isinstance(value, str | int | float | None)
+        name: value for name, value in public.items() if isinstance(value, str | bytes | int | float | None)
     }
     options |= {f"client {name}": repr(value) for name, value in vars(storage.client_config).items()}
     options |= {name: sorted(getattr(storage, name).items()) for name in _PARAMETERS}

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from contextvars import copy_context
 from functools import partial
 from itertools import islice
@@ -361,7 +361,8 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
             raise
         if "ContentLength" not in answer:
             raise AthumbError(f"The answer of S3 was cut off when {name!r} was read.")
-        with answer["Body"] as body:
+        # As a context manager it would give the bare stream, which does not notice that it ends too early.
+        with closing(answer["Body"]) as body:
             zipped = self.gzip and answer.get("ContentEncoding") == "gzip"
             yield File(io.BytesIO(gzip.decompress(body.read())) if zipped else body, name=name)
 

@@ -542,3 +542,10 @@ def test_a_measurement_notices_what_an_image_costs(tmp_path):
 @DOORS
 def test_what_is_merely_unusual_is_accepted(door, make):
     assert door(make())
+
+
+def test_a_compressed_bmp_that_would_be_unpacked_for_seconds_is_refused():
+    header = b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54 + 1024, 40, 10, 10, 1, 8, 1, 0, 0, 0, 256, 0)
+    bomb = header + bytes(1024) + bytes(3 << 20)
+    with pytest.raises(UploadedImageIsUnreadableError, match="runs of pixels"):
+        check(io.BytesIO(bomb), "BMP")

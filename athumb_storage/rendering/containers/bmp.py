@@ -1,4 +1,4 @@
-"""BMP files: the size in their header (Microsoft, "Bitmap Header Types")."""
+"""BMP files: what their header says (Microsoft, "Bitmap Header Types")."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ from typing import BinaryIO, Final
 
 _OLDEST: Final = 12
 """The size of the header of OS/2 and Windows 2, which has short numbers."""
+
+
+_RUN_LENGTHS: Final = (1, 2)
+"""The compressions that count runs of the same pixel."""
+
+
+def has_runs(reader: BinaryIO) -> bool:
+    """Whether its pixels are compressed."""
+    reader.seek(14)
+    head = reader.read(20)
+    return len(head) == 20 and head[0] != _OLDEST and struct.unpack_from("<I", head, 16)[0] in _RUN_LENGTHS
 
 
 def size_of(reader: BinaryIO) -> tuple[int, int]:
