@@ -22,10 +22,11 @@ from athumb_storage.naming import Naming, is_marked, marked, unmarked
 from athumb_storage.rendering import Limits, check, stripped
 from athumb_storage.specs import Thumb, ThumbSet
 from athumb_storage.storages.binding import Binding, all_thumbs, find_thumb
-from athumb_storage.storages.names import safe_name
+from athumb_storage.storages.names import another_name, safe_name
 from athumb_storage.storages.options import checked_fallback, checked_formats, checked_naming, checked_on_error
 from athumb_storage.storages.source import Source
 from athumb_storage.storages.upload import (
+    KeyTaken,
     Later,
     Thumbs,
     Upload,
@@ -322,7 +323,16 @@ class ThumbnailStorageMixin(_Base):
                     raise UploadedImageIsUnreadableError(f"{name!r} is not an image of a format that is accepted.")
                 return self._save_without_thumbs(name, source.content)
             with self._to_be_stored(name, source, image_format) as stored:
-                return Upload(self, name, stored, image_format).run()
+                return self._uploaded(name, stored, image_format)
+
+    def _uploaded(self, name: str, source: Source, image_format: str) -> str:
+        while True:
+            try:
+                return Upload(self, name, source, image_format).run()
+            except KeyTaken:
+                max_length = max_length_of_save.get()
+                other_name = another_name(name, max_length, self.get_alternative_name)
+                name = self.get_available_name(other_name, max_length)
 
     @property
     def _images_only(self) -> bool:
@@ -379,6 +389,20 @@ class ThumbnailStorageMixin(_Base):
         if stored != key:
             super().delete(stored)
             raise AthumbError(f"The storage kept thumb {key!r} as {stored!r}, where nobody will look for it.")
+
+    def _claims_thumbs(self) -> bool:
+        """Whether somebody's original may be where a thumb goes, because their names look alike."""
+        return self.naming.prefix("name") is None and not self._replaces()
+
+    def _claim_thumb(self, key: str, data: bytes, content_type: str) -> None:
+        """Store a thumb where nothing is.
+
+        Raises:
+            KeyTaken: something is there.
+        """
+        if self.exists(key):
+            raise KeyTaken(key)
+        self._store_thumb(key, data, content_type)
 
     def _submit(self, function: Callable[..., R], *args: Any) -> Future[R]:
         """Begin some I/O. Here it happens when its result is asked for: not every storage is thread-safe."""

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from django.core.exceptions import SuspiciousFileOperation
 from storages.utils import get_available_overwrite_name
+
+from athumb_storage.storages.names import Alternative, another_name
 
 _MARK: Final = "athumb-upload"
 
 Put = Callable[..., None]
 """Stores the original: called with its name, and with more parameters of S3's PutObject by keyword."""
-
-Alternative = Callable[[str, str], str]
-"""Django's `Storage.get_alternative_name`: file root and extension -> another file name."""
 
 
 class Claim(Protocol):
@@ -130,23 +127,3 @@ def candidates(name: str, max_length: int | None, alternative: Alternative) -> I
     yield name
     while True:
         yield another_name(name, max_length, alternative)
-
-
-def another_name(name: str, max_length: int | None, alternative: Alternative) -> str:
-    """`name` with a random token before its extension, its root shortened where it would be too long.
-
-    Raises:
-        SuspiciousFileOperation: nothing of the root would be left.
-    """
-    folder, file_name = posixpath.split(name)
-    root, extension = posixpath.splitext(file_name)
-    while True:
-        other = posixpath.join(folder, alternative(root, extension))
-        excess = len(other) - max_length if max_length else 0
-        if excess <= 0:
-            return other
-        if excess >= len(root):
-            raise SuspiciousFileOperation(
-                f"{name!r} cannot be shortened to {max_length} characters: allow more in the field's max_length."
-            )
-        root = root[:-excess]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import posixpath
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from django.core.exceptions import SuspiciousFileOperation
+
+Alternative = Callable[[str, str], str]
+"""Django's `Storage.get_alternative_name`: file root and extension -> another file name."""
 
 _BIDI_CONTROLS: Final = dict.fromkeys(
     [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)],
@@ -49,3 +53,23 @@ def refuse_long(keys: Iterable[str], limit: int) -> None:
         length = len(key.encode())
         if length > limit:
             raise SuspiciousFileOperation(f"{key!r} cannot be stored: it is {length} bytes long, more than {limit}.")
+
+
+def another_name(name: str, max_length: int | None, alternative: Alternative) -> str:
+    """`name` with a random token before its extension, its root shortened where it would be too long.
+
+    Raises:
+        SuspiciousFileOperation: nothing of the root would be left.
+    """
+    folder, file_name = posixpath.split(name)
+    root, extension = posixpath.splitext(file_name)
+    while True:
+        other = posixpath.join(folder, alternative(root, extension))
+        excess = len(other) - max_length if max_length else 0
+        if excess <= 0:
+            return other
+        if excess >= len(root):
+            raise SuspiciousFileOperation(
+                f"{name!r} cannot be shortened to {max_length} characters: allow more in the field's max_length."
+            )
+        root = root[:-excess]

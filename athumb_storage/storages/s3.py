@@ -48,7 +48,7 @@ from athumb_storage.storages.multipart import Target, put_in_parts
 from athumb_storage.storages.names import refuse_long
 from athumb_storage.storages.pickling import announce, state_with_secrets, state_without_secrets, without_secrets
 from athumb_storage.storages.source import Source
-from athumb_storage.storages.upload import MaybeStored, removed_again
+from athumb_storage.storages.upload import KeyTaken, MaybeStored, removed_again
 from athumb_storage.storages.urls import Urls, prepared_urls
 
 R = TypeVar("R")
@@ -257,9 +257,26 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         put_in_parts(target, source, self.transfer_config.multipart_chunksize, self._submit)
 
     def _store_thumb(self, key: str, data: bytes, content_type: str) -> None:
-        key = self._key_on_s3(key)
-        parameters = self._image_parameters(key, content_type) | {"ContentType": content_type}
-        self._put(key, data, parameters | self.thumb_object_parameters)
+        self._put(self._key_on_s3(key), data, self._thumb_parameters(key, content_type))
+
+    def _claims_thumbs(self) -> bool:
+        return super()._claims_thumbs() and not self.unique_names
+
+    def _claim_thumb(self, key: str, data: bytes, content_type: str) -> None:
+        if not self.claims_names:
+            super()._claim_thumb(key, data, content_type)
+            return
+        parameters = self._thumb_parameters(key, content_type) | {"IfNoneMatch": "*"}
+        try:
+            self._put_surely(key, partial(self._put, self._key_on_s3(key), data), parameters)
+        except ClientError as error:
+            if is_lost(error):
+                raise KeyTaken(key) from error
+            raise
+
+    def _thumb_parameters(self, key: str, content_type: str) -> dict[str, Any]:
+        parameters = self._image_parameters(self._key_on_s3(key), content_type)
+        return {**parameters, "ContentType": content_type, **self.thumb_object_parameters}
 
     def _image_parameters(self, key: str, content_type: str) -> dict[str, Any]:
         # As _get_write_parameters(), but what the file is was seen in its bytes, so its name has no say.

@@ -75,11 +75,22 @@ def rendered(
             check(reader, image_format, storage.limits)
 
 
-class Thumbs:
-    """The thumbs of one original, on their way to the storage."""
+class KeyTaken(Exception):
+    """Something is stored at the key of a thumb that this upload did not put there."""
 
-    def __init__(self, storage: ThumbnailStorageMixin) -> None:
+
+class Thumbs:
+    """The thumbs of one original, on their way to the storage.
+
+    Args:
+        storage: where they go.
+        claiming: whether a key that is taken is left alone, and the upload fails with `KeyTaken`.
+    """
+
+    def __init__(self, storage: ThumbnailStorageMixin, *, claiming: bool = False) -> None:
         self._storage = storage
+        self._claiming = claiming
+        self._store = storage._claim_thumb if claiming else storage._store_thumb
         self.keys: dict[str, str] = {}
         self._jobs: list[Future[None]] = []
 
@@ -88,16 +99,21 @@ class Thumbs:
         key = self._storage._key(name, thumb.order.thumb_name, thumb.order.thumb)
         self.keys[thumb.order.thumb_name] = key
         content_type = MIME_TYPES[thumb.order.format]
-        self._jobs.append(self._storage._submit(self._storage._store_thumb, key, thumb.data, content_type))
+        self._jobs.append(self._storage._submit(self._store, key, thumb.data, content_type))
 
     def finish(self) -> None:
         """Wait until all are stored."""
         for job in self._jobs:
             job.result()
 
-    def stop(self) -> None:
-        """Wait until none is on its way any more."""
+    def stop(self) -> list[str]:
+        """Wait until none is on its way any more; the keys of those that may be stored.
+
+        What is at a key that could not be claimed is somebody else's.
+        """
         settle(self._jobs)
+        jobs = zip(self.keys.values(), self._jobs, strict=True)
+        return [key for key, job in jobs if not job.cancelled() and not (self._claiming and job.exception())]
 
 
 class Upload:
@@ -112,7 +128,7 @@ class Upload:
         self._name = name
         self._source = source
         self._format = image_format
-        self._thumbs = Thumbs(storage)
+        self._thumbs = Thumbs(storage, claiming=storage._claims_thumbs())
         # What an original replaces is lost, so there it waits until the image has proved to be good.
         begin = Later if storage._replaces() else storage._submit
         self._content_type = MIME_TYPES[image_format]
@@ -123,10 +139,14 @@ class Upload:
 
         Raises:
             UploadedImageIsUnreadableError, RenderingError: the thumbs cannot be rendered.
+            KeyTaken: the key of a thumb is taken, so another name is needed.
             UploadFailed: something could not be stored.
         """
         try:
             return self._stored()
+        except KeyTaken:
+            self._undo()
+            raise
         except AthumbError as error:
             error.left_behind = self._undo()
             raise
@@ -143,7 +163,7 @@ class Upload:
         try:
             name = self._store()
         except Exception as error:
-            if self._storage.on_error == "raise" or isinstance(error, SuspiciousOperation):
+            if self._storage.on_error == "raise" or isinstance(error, SuspiciousOperation | KeyTaken):
                 raise
             name = self._without_thumbs(error)
         if self._storage._replaces():
@@ -155,8 +175,7 @@ class Upload:
         # What is replaced keeps its name.
         wants_mark = self._storage._placeholder_url is not None and not self._storage._replaces()
         name = self._stored_with_mark() if wants_mark else self._original.result()
-        self._thumbs.stop()
-        removed_again(self._storage, self._name, list(self._thumbs.keys.values()))
+        removed_again(self._storage, self._name, self._thumbs.stop())
         self._thumbs = Thumbs(self._storage)
         logger.error("%r is stored without its thumbs: %s", name, error)
         thumbs_failed.send_robust(type(self._storage), storage=self._storage, name=name, error=error)
@@ -196,9 +215,8 @@ class Upload:
 
     def _undo(self) -> tuple[str, ...]:
         """Remove again what this upload stored; the keys that could not be removed, or may be there."""
-        self._thumbs.stop()
+        keys = self._thumbs.stop()
         settle([self._original])
-        keys = list(self._thumbs.keys.values())
         error = None if self._original.cancelled() else self._original.exception()
         if isinstance(error, MaybeStored):
             return (*self._left(keys), error.name)
