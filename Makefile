@@ -7,6 +7,7 @@
 #   make test TEST_ARGS="-k naming -x"
 #   make lint
 #   make bench PHOTOS=~/Pictures
+#   make soak SOAK_ARGS="--server gthread --outage"   put real web servers under load
 #   make clean
 
 PYTHON ?= python3
@@ -15,10 +16,11 @@ STORAGE ?= file
 PORT ?= 0
 DEMO_ARGS ?=
 TEST_ARGS ?=
+SOAK_ARGS ?=
 
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench soak clean
 
 demo: .venv/.installed-demo
 	$(BIN)/python testproject/demo.py --storage $(STORAGE) --port $(PORT) $(if $(PHOTOS),--photos "$(PHOTOS)") $(DEMO_ARGS)
@@ -33,6 +35,9 @@ lint: .venv/.installed-test
 
 bench: .venv/.installed-test
 	$(BIN)/python -m tests.benchmarks $(PHOTOS)
+
+soak: .venv/.installed-test .venv/.installed-load
+	$(BIN)/python -m tests.benchmarks.soak $(SOAK_ARGS)
 
 clean:
 	rm -rf .venv .bench .mypy_cache .pytest_cache .ruff_cache .tox build dist htmlcov .coverage testproject/var *.egg-info

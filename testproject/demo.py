@@ -47,6 +47,7 @@ def use_s3(server: SeaweedFS) -> None:
     os.environ["AWS_ACCESS_KEY_ID"] = server.access_key
     os.environ["AWS_SECRET_ACCESS_KEY"] = server.secret_key
     os.environ["AWS_STORAGE_BUCKET_NAME"] = BUCKET
+    os.environ["AWS_CONDITIONAL_WRITES"] = "1"
 
 
 def use_fresh_folder(folder: Path) -> None:

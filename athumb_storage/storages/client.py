@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 from collections.abc import Hashable
@@ -65,7 +66,8 @@ def shared_client(storage: Any, *, unsigned: bool = False) -> Any:
     key = (identity, tuple(options.items()), wanted)
     with _lock:
         if key not in _clients:
-            client = storage._create_session().client("s3", config=config, **options)
+            # botocore changes the settings that it is given, and they are a part of the key.
+            client = storage._create_session().client("s3", config=copy.deepcopy(config), **options)
             client.meta.events.register("before-sign.s3.PutObject", _send_at_once)
             _clients[key] = client
         return _clients[key]

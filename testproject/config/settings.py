@@ -4,8 +4,9 @@ DEMO_STORAGE   ``file`` (the default) or ``s3``
 DEMO_VAR       folder of the database and the uploads (default: ``var`` beside ``manage.py``)
 DEMO_DB        path of the SQLite database (default: ``db.sqlite3`` in that folder)
 SECRET_KEY, DEBUG
-AWS_STORAGE_BUCKET_NAME, AWS_S3_ENDPOINT_URL, AWS_S3_REGION_NAME, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_QUERYSTRING_AUTH   the S3 storage; signed URLs unless the last is ``0``
+AWS_STORAGE_BUCKET_NAME, AWS_S3_ENDPOINT_URL, AWS_S3_REGION_NAME, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
+AWS_QUERYSTRING_AUTH   signed URLs unless it is ``0``
+AWS_CONDITIONAL_WRITES   ``1`` for a server that honours conditional writes, ``0`` for one that does not
 """
 
 from __future__ import annotations
@@ -65,9 +66,20 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ.get("DEMO_DB", VAR_DIR / "db.sqlite3"),
+        # Seconds; one process writes at a time, and others have to wait rather than fail.
+        "OPTIONS": {"timeout": 30},
     },
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+if not DEBUG:  # then Django's own handlers print nothing
+    LOGGING = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["console"], "level": "WARNING"},
+    }
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -88,6 +100,7 @@ def _photo_storage() -> dict[str, Any]:
         "access_key": os.environ.get("AWS_ACCESS_KEY_ID"),
         "secret_key": os.environ.get("AWS_SECRET_ACCESS_KEY"),
         "querystring_auth": os.environ.get("AWS_QUERYSTRING_AUTH", "1") == "1",
+        "conditional_writes": {"1": True, "0": False}.get(os.environ.get("AWS_CONDITIONAL_WRITES", "")),
     }
     return {
         "BACKEND": "athumb_storage.storages.S3ThumbnailStorage",

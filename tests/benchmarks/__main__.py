@@ -38,7 +38,11 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks",
+        description=__doc__,
+        epilog="`python -m tests.benchmarks.soak` puts real web servers under load instead.",
+    )
     parser.add_argument("photos", nargs="?", default=os.environ.get("PHOTOS"), help="a folder of JPEG photos to add")
     parser.add_argument("--only", action="append", choices=GROUPS, metavar="GROUP", help=", ".join(GROUPS))
     parser.add_argument("--runs", type=int, help="how often each subject has its turn (15; with --quick 3)")
