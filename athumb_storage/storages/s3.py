@@ -48,7 +48,7 @@ from athumb_storage.storages.multipart import Target, put_in_parts
 from athumb_storage.storages.names import refuse_long
 from athumb_storage.storages.pickling import announce, state_with_secrets, state_without_secrets, without_secrets
 from athumb_storage.storages.source import Source
-from athumb_storage.storages.upload import KeyTaken, MaybeStored, removed_again
+from athumb_storage.storages.upload import KeyTaken, MaybeStored, removed_again, report_doubtful
 from athumb_storage.storages.urls import Urls, prepared_urls
 
 R = TypeVar("R")
@@ -189,8 +189,11 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
                 return self._claimed(name, source, parameters, may_be_split=True)
             except (AthumbError, SuspiciousOperation):
                 raise
+            except MaybeStored as error:
+                report_doubtful(name, [error.name])
+                raise UploadFailed(name, error, [error.name]) from error
             except Exception as error:
-                raise UploadFailed(name, error, [error.name] if isinstance(error, MaybeStored) else ()) from error
+                raise UploadFailed(name, error) from error
 
     def _store_original(self, name: str, source: Source, content_type: str) -> str:
         def parameters(key: str) -> dict[str, Any]:
@@ -217,7 +220,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         return self._claim.store(names, store)
 
     def _put_surely(self, name: str, put: Callable[[dict[str, Any]], None], parameters: dict[str, Any]) -> None:
-        """Put an original. Where no answer comes, what is stored now tells by its token whether it is ours.
+        """Put an object. Where no answer comes, what is stored now tells by its token whether it is ours.
 
         Raises:
             MaybeStored: nobody could be asked.

@@ -115,6 +115,10 @@ class Thumbs:
         jobs = zip(self.keys.values(), self._jobs, strict=True)
         return [key for key, job in jobs if not job.cancelled() and not (self._claiming and job.exception())]
 
+    def doubtful(self) -> list[str]:
+        """The keys of which nobody knows whether a thumb is stored there; to be asked after `stop()`."""
+        return doubtful(self._jobs)
+
 
 class Upload:
     """One save of an image.
@@ -217,12 +221,11 @@ class Upload:
         """Remove again what this upload stored; the keys that could not be removed, or may be there."""
         keys = self._thumbs.stop()
         settle([self._original])
-        error = None if self._original.cancelled() else self._original.exception()
-        if isinstance(error, MaybeStored):
-            return (*self._left(keys), error.name)
-        if not self._original.cancelled() and not error:
+        if not self._original.cancelled() and not self._original.exception():
             keys.append(self._original.result())
-        return tuple(self._left(keys))
+        unknown = [*doubtful([self._original]), *self._thumbs.doubtful()]
+        report_doubtful(self._name, unknown)
+        return (*self._left(keys), *unknown)
 
     def _left(self, keys: list[str]) -> list[str]:
         if keys and self._storage._replaces():
@@ -232,12 +235,23 @@ class Upload:
 
 
 class MaybeStored(Exception):
-    """Nobody could be asked whether the original is stored as `name`, after no answer to its storing came."""
+    """No answer came to the storing of `name`, and nobody could be asked whether it is there."""
 
     def __init__(self, name: str, reason: object) -> None:
         super().__init__(str(reason))
         self.name = name
-        logger.error("May be left behind by a failed upload, nobody could be asked: %s", name)
+
+
+def doubtful(jobs: Iterable[Future[Any]]) -> list[str]:
+    """The names of which nobody knows whether they are stored, of jobs that are done."""
+    errors = [job.exception() for job in jobs if not job.cancelled()]
+    return [error.name for error in errors if isinstance(error, MaybeStored)]
+
+
+def report_doubtful(name: str, keys: Iterable[str]) -> None:
+    """Log what a failed upload of `name` may have left behind."""
+    for key in keys:
+        logger.error("May be left behind by a failed upload of %r, nobody could be asked: %s", name, key)
 
 
 def removed_again(storage: ThumbnailStorageMixin, name: str, keys: list[str]) -> list[str]:

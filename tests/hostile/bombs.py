@@ -1,0 +1,431 @@
+"""Bombs: files that are small, or at least allowed, and would cost out of all proportion."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from PIL import Image
+
+from tests.hostile.families import BROKEN, EITHER, GOOD
+from tests.hostile.samples import (
+    LONG,
+    RATIONAL,
+    SHORT,
+    UNDEFINED,
+    deflated_zeros,
+    gif_blocks,
+    gif_frame,
+    gif_head,
+    gif_zeros,
+    ifd,
+    jpeg_segment,
+    jpeg_with,
+    picture,
+    png,
+    png_chunk,
+    riff,
+    riff_chunk,
+    samples,
+    saved,
+    srgb_profile,
+    tiff,
+    tiff_entries,
+    webp_canvas,
+    webp_frame,
+)
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Bomb:
+    """A bomb that is made when it is needed, and what may become of it."""
+
+    label: str
+    file_name: str
+    make: Callable[[], bytes]
+    expected: frozenset[str] = EITHER
+
+
+# PNG
+
+
+def _png_of_zeros(side: int, depth: int, colour: int) -> bytes:
+    samples_per_pixel = {0: 1, 2: 3, 3: 1, 6: 4}[colour]
+    row = (side * depth * samples_per_pixel + 7) // 8 + 1
+    palette = [png_chunk(b"PLTE", bytes(768))] if colour == 3 else []
+    return png(side, side, *palette, depth=depth, colour=colour, pixels=deflated_zeros(row * side))
+
+
+def _many_chunks(kind: bytes, count: int, *, behind: bool = False) -> bytes:
+    chunks = [png_chunk(kind) * count]
+    return png(3, 2, after=chunks) if behind else png(3, 2, *chunks)
+
+
+def _inflating_text(kind: bytes, count: int, packed: bytes) -> bytes:
+    head = b"\0\0" if kind == b"zTXt" else b"\0\1\0\0\0"
+    return png(3, 2, *[png_chunk(kind, b"k%d" % number + head + packed) for number in range(count)])
+
+
+def _apng_frames(count: int, side: int = 1) -> bytes:
+    pixels = zlib.compress(bytes((side + 1) * side))
+    frames = []
+    for number in range(1, count):
+        control = struct.pack(">IIIIIHHBB", 2 * number - 1, side, side, 0, 0, 1, 10, 0, 0)
+        frames.append(png_chunk(b"fcTL", control) + png_chunk(b"fdAT", struct.pack(">I", 2 * number) + pixels))
+    return png(side, side, png_chunk(b"acTL", struct.pack(">II", count, 0)), pixels=pixels, after=frames)
+
+
+def png_bombs() -> Iterator[Bomb]:
+    for side, depth, colour in ((30_000, 8, 0), (100_000, 1, 0), (30_000, 8, 3), (20_000, 16, 6)):
+        make = partial(_png_of_zeros, side, depth, colour)
+        yield Bomb(f"PNG of {side} x {side}, depth {depth}, colour type {colour}", "cat.png", make, BROKEN)
+    yield Bomb("PNG whose pixels never end", "cat.png", lambda: png(9, 9, pixels=deflated_zeros(1000 * MIB)))
+    for kind in (b"aaAa", b"tEXt", b"IDAT"):
+        yield Bomb(f"PNG of a million chunks {kind!r}", "cat.png", partial(_many_chunks, kind, 10**6))
+        yield Bomb(
+            f"PNG of a million chunks {kind!r} behind", "cat.png", partial(_many_chunks, kind, 10**6, behind=True)
+        )
+    full = deflated_zeros(MIB - 1)
+    # One letter that needs four bytes makes Python keep all of them in four.
+    wide = zlib.compress(bytes(MIB - 8) + "\N{PILE OF POO}".encode())
+    yield Bomb(
+        "PNG with 1 GiB in one text", "cat.png", partial(_inflating_text, b"zTXt", 1, deflated_zeros(1000 * MIB))
+    )
+    yield Bomb("PNG with 63 texts", "cat.png", partial(_inflating_text, b"zTXt", 63, full))
+    yield Bomb("PNG with 1000 texts", "cat.png", partial(_inflating_text, b"zTXt", 1000, full))
+    yield Bomb("PNG with 63 wide texts", "cat.png", partial(_inflating_text, b"iTXt", 63, wide))
+    yield Bomb("PNG with 1000 wide texts", "cat.png", partial(_inflating_text, b"iTXt", 1000, wide))
+    profile = png_chunk(b"iCCP", b"p\0\0" + deflated_zeros(1000 * MIB))
+    yield Bomb("PNG with 1 GiB of profile", "cat.png", lambda: png(3, 2, profile))
+    yield Bomb(
+        "PNG with many profiles",
+        "cat.png",
+        lambda: png(3, 2, *[png_chunk(b"iCCP", b"p\0\0" + deflated_zeros(MIB - 1))] * 2000),
+    )
+    yield Bomb("PNG with 20 MiB that nobody knows", "cat.png", lambda: png(3, 2, png_chunk(b"aaAa", bytes(20 * MIB))))
+    yield Bomb(
+        "PNG with 20 MiB of EXIF",
+        "cat.png",
+        lambda: png(3, 2, png_chunk(b"eXIf", b"II*\0\x08\0\0\0" + bytes(20 * MIB))),
+    )
+    yield Bomb(
+        "PNG with EXIF of overlapping entries", "cat.png", lambda: png(3, 2, png_chunk(b"eXIf", overlapping_exif(MIB)))
+    )
+    yield Bomb(
+        "PNG with XMP of 20 MiB",
+        "cat.png",
+        lambda: png(3, 2, png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + b"<" * 20 * MIB)),
+    )
+    yield Bomb("APNG of 100,000 frames", "cat.png", partial(_apng_frames, 100_000), BROKEN)
+    yield Bomb("APNG of 900 large frames", "cat.png", partial(_apng_frames, 900, 1000), BROKEN)
+    promised = png_chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0))
+    yield Bomb("APNG that promises 2^31 frames", "cat.png", lambda: png(3, 2, promised))
+
+
+def overlapping_exif(size: int) -> bytes:
+    """EXIF data of as many entries as there can be, each of which claims all of it."""
+    count = min(65535, (size - 14) // 12)
+    entries = ifd([(tag, UNDEFINED, size - 8, 0) for tag in range(1, count + 1)])
+    return (b"II*\0\x08\0\0\0" + entries).ljust(size, b"\0")
+
+
+# GIF
+
+
+def _gif_of_zeros(side: int) -> bytes:
+    codes, pixels = gif_zeros()
+    return (
+        gif_head(side, side) + gif_frame(side, side, b"\x02" + gif_blocks(codes * (side * side // pixels + 1))) + b";"
+    )
+
+
+def gif_bombs() -> Iterator[Bomb]:
+    head, end = gif_head(1, 1), gif_frame() + b";"
+    yield Bomb("GIF of 40,000 x 40,000", "cat.gif", partial(_gif_of_zeros, 40_000), BROKEN)
+    yield Bomb("GIF of 65,535 x 65,535", "cat.gif", partial(_gif_of_zeros, 65_535), BROKEN)
+    yield Bomb("GIF of 100,000 frames", "cat.gif", lambda: head + gif_frame() * 100_000 + b";", BROKEN)
+    yield Bomb("GIF of 100,000 frames without end", "cat.gif", lambda: head + gif_frame() * 100_000, BROKEN)
+    yield Bomb("GIF of 1000 frames", "cat.gif", lambda: head + gif_frame() * 1000 + b";", GOOD)
+    large = gif_frame(1000, 1000)
+    yield Bomb("GIF of 900 large frames", "cat.gif", lambda: gif_head(1000, 1000) + large * 900 + b";", BROKEN)
+    yield Bomb(
+        "GIF of 900 small frames on a large screen",
+        "cat.gif",
+        lambda: gif_head(1000, 1000) + gif_frame() * 900 + b";",
+        BROKEN,
+    )
+    yield Bomb(
+        "GIF whose second frame is huge", "cat.gif", lambda: head + gif_frame() + gif_frame(65535, 65535) + b";", BROKEN
+    )
+    comment = b"!\xfe" + gif_blocks(b"c" * 20 * MIB)
+    yield Bomb("GIF with 20 MiB of comment", "cat.gif", lambda: head + comment + end)
+    yield Bomb("GIF with a million comments", "cat.gif", lambda: head + b"!\xfe\1c\0" * 10**6 + end)
+    yield Bomb(
+        "GIF with 10,000 comments over frames",
+        "cat.gif",
+        lambda: head + (b"!\xfe" + gif_blocks(b"c" * 1000) + gif_frame()) * 900 + b";",
+    )
+    yield Bomb("GIF with a million extensions", "cat.gif", lambda: head + b"!\xf9\4\0\0\0\0\0" * 10**6 + end)
+    yield Bomb("GIF with five million empty extensions", "cat.gif", lambda: head + b"!\xff\0" * (5 * 10**6) + end)
+    yield Bomb("GIF with 20 MiB of junk", "cat.gif", lambda: head + b"j" * 20 * MIB + end)
+    yield Bomb("GIF with 20 MiB of zeros", "cat.gif", lambda: head + bytes(20 * MIB) + end)
+    tiny_blocks = b"\x02" + b"\1\0" * 5 * MIB + b"\0"
+    yield Bomb("GIF with five million blocks of pixels", "cat.gif", lambda: head + gif_frame(pixels=tiny_blocks) + b";")
+
+
+# JPEG
+
+
+def _scans(count: int, side: int = 2000) -> bytes:
+    """A progressive JPEG whose scans come again and again."""
+    data = saved(picture().resize((side, side)), "JPEG", progressive=True)
+    start = data.index(b"\xff\xda")
+    scans = data[start : data.rindex(b"\xff\xd9")]
+    return data[:start] + scans * count + b"\xff\xd9"
+
+
+def _blank_scans(count: int, side: int) -> bytes:
+    """The same of nothing, so that a scan is a few bytes and costs a walk over all blocks."""
+    data = saved(Image.new("L", (side, side)), "JPEG", progressive=True)
+    start = data.index(b"\xff\xda")
+    last = data.rindex(b"\xff\xda")
+    scan = data[last : data.rindex(b"\xff\xd9")]
+    return data[:start] + data[start:last] + scan * count + b"\xff\xd9"
+
+
+def jpeg_bombs() -> Iterator[Bomb]:
+    profile = srgb_profile().ljust(255 * 65519, b"\0")
+    parts = [profile[at : at + 65519] for at in range(0, len(profile), 65519)]
+    icc = [jpeg_segment(0xE2, b"ICC_PROFILE\0" + bytes([n + 1, len(parts)]) + part) for n, part in enumerate(parts)]
+    yield Bomb("progressive JPEG of 1000 scans", "cat.jpg", partial(_scans, 100))
+    yield Bomb("progressive JPEG of 1000 blank scans", "cat.jpg", partial(_blank_scans, 1000, 4000))
+    yield Bomb("progressive JPEG of 10,000 blank scans", "cat.jpg", partial(_blank_scans, 10_000, 1000))
+    yield Bomb("JPEG with a profile of 16 MiB", "cat.jpg", lambda: jpeg_with(*icc))
+    yield Bomb(
+        "JPEG with 10,000 profiles",
+        "cat.jpg",
+        lambda: jpeg_with(jpeg_segment(0xE2, b"ICC_PROFILE\0\1\1" + srgb_profile()) * 10_000),
+    )
+    yield Bomb("JPEG with 200,000 tables", "cat.jpg", lambda: jpeg_with(jpeg_segment(0xDB, bytes(65)) * 200_000))
+    exif = jpeg_segment(0xE1, b"Exif\0\0" + overlapping_exif(65000))
+    yield Bomb("JPEG with EXIF of overlapping entries", "cat.jpg", lambda: jpeg_with(exif))
+    for filling in (b"\xff", b"\0", b"\xff\0", b"\xff\xff\0"):
+        yield Bomb(
+            f"JPEG with 20 MiB of {filling!r}",
+            "cat.jpg",
+            lambda f=filling: jpeg_with(jpeg_segment(0xFE, b"") + f * (20 * MIB // len(f))),
+        )
+    yield Bomb("JPEG with 20 MiB behind", "cat.jpg", lambda: samples()["jpeg"][1] + bytes(20 * MIB), GOOD)
+    yield Bomb(
+        "MPO that promises 2^32 images",
+        "cat.jpg",
+        lambda: jpeg_with(
+            jpeg_segment(
+                0xE2,
+                b"MPF\0II*\0\x08\0\0\0"
+                + ifd([(0xB001, LONG, 1, 2**32 - 1), (0xB002, UNDEFINED, 65000, 8)]).ljust(65400, b"\0"),
+            )
+        ),
+    )
+
+
+def segment_bombs() -> Iterator[Bomb]:
+    full = b"\0" * 65533
+    for marker in (0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xFE):
+        yield Bomb(
+            f"JPEG with 300 full segments {marker:02x}",
+            "cat.jpg",
+            lambda m=marker: jpeg_with(jpeg_segment(m, full) * 300),
+        )
+        yield Bomb(
+            f"JPEG with 500,000 empty segments {marker:02x}",
+            "cat.jpg",
+            lambda m=marker: jpeg_with(bytes([255, m, 0, 2]) * 500_000),
+        )
+    for word in (
+        b"Exif\0\0",
+        b"MPF\0",
+        b"http://ns.adobe.com/xap/1.0/\0",
+        b"Photoshop 3.0\0" + b"8BIM\4\4\0\0\0\0\0\0" * 5000,
+    ):
+        segment = jpeg_segment(
+            0xED if word.startswith(b"Ph") else 0xE2 if word == b"MPF\0" else 0xE1, word.ljust(65533, b"\1")[:65533]
+        )
+        yield Bomb(f"JPEG with 300 times {word[:12]!r}", "cat.jpg", lambda segment=segment: jpeg_with(segment * 300))
+
+
+# WebP and AVIF
+
+
+def webp_bombs() -> Iterator[Bomb]:
+    dot = saved(Image.new("RGB", (1, 1)), "WEBP", lossless=True)[12:]
+    control = riff_chunk(b"ANIM", bytes(6))
+    lossless = samples()["webp-lossless"][1][12:]
+
+    def animation(count: int, side: int = 1) -> bytes:
+        return riff(webp_canvas(side, side, 2), control, webp_frame(dot) * count)
+
+    yield Bomb("WebP of 100,000 frames", "cat.webp", partial(animation, 100_000), BROKEN)
+    yield Bomb("WebP of 900 frames on a large canvas", "cat.webp", partial(animation, 900, 1000), BROKEN)
+    yield Bomb("WebP of one frame on the largest canvas", "cat.webp", partial(animation, 1, 2**14 - 1), BROKEN)
+    for kind in (b"EXIF", b"XMP ", b"ICCP", b"ABCD"):
+        data = b"II*\0\x08\0\0\0".ljust(20 * MIB, b"\1")
+        yield Bomb(
+            f"WebP with 20 MiB of {kind!r}",
+            "cat.webp",
+            lambda k=kind, d=data: riff(webp_canvas(48, 36, 0x2C), riff_chunk(k, d), lossless),
+        )
+    yield Bomb(
+        "WebP with EXIF of overlapping entries",
+        "cat.webp",
+        lambda: riff(webp_canvas(48, 36, 8), lossless, riff_chunk(b"EXIF", overlapping_exif(MIB))),
+    )
+    yield Bomb(
+        "WebP with a million chunks",
+        "cat.webp",
+        lambda: riff(webp_canvas(48, 36), lossless, riff_chunk(b"ABCD", b"") * 10**6),
+    )
+
+
+def _avif_with(sample: str, box: bytes, at: int, new: bytes) -> bytes:
+    data = samples()[sample][1]
+    start = data.index(box) + at
+    return data[:start] + new + data[start + len(new) :]
+
+
+def _avif_frames(count: int, side: int) -> bytes:
+    frames = [Image.new("L", (side, side), 5 * (number % 50)) for number in range(count)]
+    return saved(frames[0], "AVIF", speed=10, save_all=True, append_images=frames[1:])
+
+
+def avif_bombs() -> Iterator[Bomb]:
+    yield Bomb(
+        "AVIF of 65,536 x 65,536",
+        "cat.avif",
+        partial(_avif_with, "avif", b"ispe", 8, struct.pack(">II", 65536, 65536)),
+        BROKEN,
+    )
+    yield Bomb(
+        "AVIF of 12,000 x 12,000",
+        "cat.avif",
+        partial(_avif_with, "avif", b"ispe", 8, struct.pack(">II", 12000, 12000)),
+        BROKEN,
+    )
+    for box, at in ((b"stsz", 8), (b"stts", 4), (b"stts", 8), (b"stco", 4), (b"stss", 4)):
+        yield Bomb(
+            f"AVIF that promises 2^31 entries in {box!r} at {at}",
+            "cat.avif",
+            partial(_avif_with, "avif-animated", box, at, struct.pack(">I", 2**31 - 1)),
+        )
+    yield Bomb("AVIF of 1100 frames", "cat.avif", partial(_avif_frames, 1100, 16), BROKEN)
+    yield Bomb(
+        "AVIF with 20 MiB behind",
+        "cat.avif",
+        lambda: samples()["avif"][1] + struct.pack(">I", 20 * MIB) + b"free".ljust(20 * MIB, b"\0"),
+    )
+
+
+# TIFF and BMP
+
+
+def _chained(count: int, *, loops_to: int | None = None) -> bytes:
+    """Directories that each lead to the next; the last to none, or back to directory `loops_to`."""
+    entries = tiff_entries(1, 1)
+    size = len(ifd(entries))
+    starts = [10 + size * number for number in range(count)]
+    following = [*starts[1:], 0 if loops_to is None else starts[loops_to]]
+    return struct.pack("<2sHIH", b"II", 42, 10, 0) + b"".join(ifd(entries, at) for at in following)
+
+
+def _listed(tag: int, kind: int, size: int, unit: int) -> bytes:
+    """A TIFF one of whose entries is a list of `size` bytes."""
+    entries = [entry for entry in tiff_entries(10, 10) if entry[0] != tag]
+    return tiff([*entries, (tag, kind, size // unit, 8)], b"\1" * size)
+
+
+def _tiled(width: int, height: int, compression: int) -> bytes:
+    pixels = deflated_zeros(1000 * MIB) if compression == 8 else bytes(1000)
+    tiles = {
+        "wide": (322, LONG, 1, width),
+        "tall": (323, LONG, 1, height),
+        "at": (324, LONG, 1, 8),
+        "long": (325, LONG, 1, len(pixels)),
+        "offsets": None,
+        "rows": None,
+        "lengths": None,
+    }
+    return tiff(tiff_entries(10, 10, compression=compression, **tiles), pixels)
+
+
+def _strip(compression: int, pixels: bytes, side: int = 10) -> bytes:
+    return tiff(tiff_entries(side, side, length=len(pixels), compression=compression), pixels)
+
+
+def tiff_bombs() -> Iterator[Bomb]:
+    yield Bomb("TIFF of 100,000 pages", "cat.tif", partial(_chained, 100_000), BROKEN)
+    yield Bomb("TIFF of 5000 pages", "cat.tif", partial(_chained, 5000), BROKEN)
+    yield Bomb("TIFF of 900 pages", "cat.tif", partial(_chained, 900), GOOD)
+    yield Bomb("TIFF that leads back to its first page", "cat.tif", partial(_chained, 900, loops_to=0))
+    yield Bomb("TIFF that leads back to its last page", "cat.tif", partial(_chained, 900, loops_to=899))
+    yield Bomb("TIFF that leads back from afar", "cat.tif", partial(_chained, 50_000, loops_to=500), BROKEN)
+    everything = [(tag, UNDEFINED, MIB, 8) for tag in range(400, 65535) if tag not in (700, 34675)]
+    yield Bomb(
+        "TIFF of 65,000 overlapping entries", "cat.tif", lambda: tiff([*tiff_entries(10, 10), *everything], bytes(MIB))
+    )
+    for tag, name in (
+        (273, "offsets"),
+        (279, "lengths"),
+        (258, "bits"),
+        (282, "resolution"),
+        (274, "turn"),
+        (320, "colours"),
+        (34675, "profile"),
+        (700, "XMP"),
+        (270, "text"),
+        (330, "children"),
+    ):
+        for kind, unit in ((LONG, 4), (SHORT, 2), (RATIONAL, 8)):
+            yield Bomb(
+                f"TIFF with 16 MiB of {name}, type {kind}", "cat.tif", partial(_listed, tag, kind, 16 * MIB, unit)
+            )
+    for compression in (1, 5, 8):
+        yield Bomb(
+            f"TIFF of one huge tile, compression {compression}", "cat.tif", partial(_tiled, 60_000, 60_000, compression)
+        )
+        yield Bomb(
+            f"TIFF of one long tile, compression {compression}", "cat.tif", partial(_tiled, 16, 2**24, compression)
+        )
+        yield Bomb(
+            f"TIFF of one wide tile, compression {compression}", "cat.tif", partial(_tiled, 2**24, 16, compression)
+        )
+    yield Bomb("TIFF of 30,000 x 30,000", "cat.tif", lambda: _strip(8, deflated_zeros(30_000**2), 30_000), BROKEN)
+    yield Bomb("TIFF whose strip never ends", "cat.tif", lambda: _strip(8, deflated_zeros(1000 * MIB)))
+    yield Bomb(
+        "TIFF of a JPEG of another size", "cat.tif", lambda: _strip(7, saved(Image.new("L", (9000, 9000)), "JPEG"))
+    )
+    many = [(330, LONG, 4 * MIB, 8)]
+    yield Bomb(
+        "TIFF with four million children", "cat.tif", lambda: tiff([*tiff_entries(10, 10), *many], bytes(16 * MIB))
+    )
+
+
+def bmp_bombs() -> Iterator[Bomb]:
+    def bmp(width: int, height: int, bits: int, compression: int, pixels: bytes) -> bytes:
+        head = struct.pack("<2sIIIIiiHHIIIIII", b"BM", 0, 0, 54, 40, width, height, 1, bits, compression, 0, 0, 0, 2, 0)
+        return head + pixels
+
+    yield Bomb(
+        "BMP of 30,000 x 30,000 run lengths", "cat.bmp", lambda: bmp(30_000, 30_000, 8, 1, b"\xff\0" * 10_000), BROKEN
+    )
+    yield Bomb("BMP of 10 MiB of end of line", "cat.bmp", lambda: bmp(10, 10, 8, 1, bytes(10 * MIB)))
+    yield Bomb("BMP of 10 MiB of moves", "cat.bmp", lambda: bmp(10, 10, 8, 1, b"\0\2\xff\xff" * (10 * MIB // 4)))
+
+
+def bombs() -> Iterator[Bomb]:
+    for kind in (png_bombs, gif_bombs, jpeg_bombs, segment_bombs, webp_bombs, avif_bombs, tiff_bombs, bmp_bombs):
+        yield from kind()
