@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import contextmanager
+
 import pytest
+from botocore.config import Config
 from django.core.checks import run_checks
+from django.core.files.storage import default_storage
+from django.core.management import CommandError, call_command
 from PIL import features
 
 from athumb_storage.rendering import can_write
+from tests.conftest import stored
+from tests.shop.models import Product
 
 
 def found(check_id):
@@ -61,3 +69,147 @@ def test_e003_a_format_that_pillow_cannot_write():
     assert message.is_serious()
     assert message.msg == "Thumb 'large' is to be written as WEBP, which the installed Pillow cannot do."
     assert message.hint == "Install a Pillow that can, such as the wheels on PyPI, or choose another format."
+
+
+# Before a deployment: whether servers do what storages rely on
+
+
+@pytest.fixture
+def on_s3(settings, s3_options):
+    """Makes S3 the default storage, with these options."""
+
+    def put(**options):
+        backend = {
+            "BACKEND": "athumb_storage.storages.S3ThumbnailStorage",
+            "OPTIONS": {**s3_options, **options},
+        }
+        settings.STORAGES = {**settings.STORAGES, "default": backend}
+
+    return put
+
+
+NO_RETRIES = Config(retries={"total_max_attempts": 1})
+
+
+def found_before_deploying():
+    messages = run_checks(tags=["athumb_storage"], include_deployment_checks=True)
+    return {message.id.partition(".")[2]: message for message in messages}
+
+
+@contextmanager
+def deaf_to_conditions(storage):
+    """The server stores, whatever the condition."""
+
+    def drop(params, **_):
+        return {name: value for name, value in params.items() if name != "IfNoneMatch"}
+
+    events = storage.client.meta.events
+    events.register("provide-client-params.s3.PutObject", drop)
+    try:
+        yield
+    finally:
+        events.unregister("provide-client-params.s3.PutObject", drop)
+
+
+def test_names_are_claimed_and_the_server_honours_it(on_s3, make_s3, requests_sent):
+    on_s3(conditional_writes=True)
+    assert found_before_deploying() == {}
+    assert sorted(method for method, _ in requests_sent) == ["POST", "PUT", "PUT"]
+    assert stored(make_s3()) == []
+
+
+@pytest.mark.parametrize("conditional_writes", [False, None])
+def test_w001_the_server_could_do_more(on_s3, make_s3, s3_options, conditional_writes):
+    on_s3(conditional_writes=conditional_writes)
+    (message,) = found_before_deploying().values()
+    assert message.id == "athumb_storage.W001"
+    assert not message.is_serious()
+    assert s3_options["bucket_name"] in message.msg
+    assert "conditional_writes=True" in message.hint
+    assert stored(make_s3()) == []
+
+
+def test_e004_the_server_does_not_honour_it(on_s3, make_s3, s3_options):
+    on_s3(conditional_writes=True)
+    with deaf_to_conditions(default_storage):
+        (message,) = found_before_deploying().values()
+    assert message.id == "athumb_storage.E004"
+    assert message.is_serious()
+    assert s3_options["bucket_name"] in message.msg
+    assert "conditional_writes=False" in message.hint
+    assert stored(make_s3()) == []
+
+
+def test_nothing_is_claimed_and_the_server_would_not_honour_it(on_s3, make_s3):
+    on_s3(conditional_writes=False)
+    with deaf_to_conditions(default_storage):
+        assert found_before_deploying() == {}
+    assert stored(make_s3()) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"endpoint_url": "http://127.0.0.1:9", "client_config": NO_RETRIES}, {"secret_key": "a guessed secret"}],
+    ids=["nobody there", "wrong key"],
+)
+@pytest.mark.parametrize("conditional_writes", [True, False])
+def test_w002_nobody_can_tell(on_s3, make_s3, options, conditional_writes):
+    on_s3(conditional_writes=conditional_writes, **options)
+    (message,) = found_before_deploying().values()
+    assert message.id == "athumb_storage.W002"
+    assert not message.is_serious()
+    assert make_s3().bucket_name in message.msg
+    assert "a guessed secret" not in str(message)
+    assert stored(make_s3()) == []
+
+
+@pytest.mark.parametrize("option", ["unique_names", "file_overwrite"])
+def test_where_no_name_is_claimed_nothing_is_tried(on_s3, requests_sent, option):
+    on_s3(**{option: True})
+    assert found_before_deploying() == {}
+    assert requests_sent == []
+
+
+def test_the_storage_of_a_field_is_tried_too_and_each_once(make_s3, monkeypatch, requests_sent):
+    storage = make_s3(conditional_writes=False)
+    monkeypatch.setattr(Product._meta.get_field("image"), "_given", storage)
+    assert list(found_before_deploying()) == ["W001"]
+    assert sum(method == "POST" for method, _ in requests_sent) == 1
+
+
+def test_a_storage_without_s3_is_not_tried():
+    assert found_before_deploying() == {}
+
+
+def test_nothing_is_sent_unless_it_is_for_a_deployment(on_s3, requests_sent):
+    on_s3(conditional_writes=False)
+    assert [message.id for message in run_checks() if message.id.startswith("athumb_storage.")] == []
+    call_command("check", stdout=io.StringIO())
+    assert requests_sent == []
+
+
+def test_as_a_command(on_s3):
+    on_s3(conditional_writes=True)
+    with deaf_to_conditions(default_storage), pytest.raises(CommandError, match=r"athumb_storage\.E004"):
+        call_command("check", deploy=True, tags=["athumb_storage"])
+    call_command("check", deploy=True, tags=["athumb_storage"], stdout=io.StringIO())
+
+
+def test_a_check_that_was_broken_off_leaves_nothing(on_s3, make_s3):
+    """The answer to the second write is no refusal, but an error."""
+    on_s3(conditional_writes=True)
+    asked = []
+
+    def fails(params, **_):
+        asked.append(params)
+        if "IfNoneMatch" in params:
+            raise ConnectionError("the network is down")
+
+    events = default_storage.client.meta.events
+    events.register("provide-client-params.s3.PutObject", fails)
+    try:
+        assert list(found_before_deploying()) == ["W002"]
+    finally:
+        events.unregister("provide-client-params.s3.PutObject", fails)
+    assert len(asked) == 2
+    assert stored(make_s3()) == []

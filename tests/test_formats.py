@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from athumb_storage.formats import EXTENSIONS, HEAD_SIZE, MIME_TYPES, canonical, format_of_name, sniff
+from athumb_storage.formats import EXTENSIONS, HEAD_SIZE, MIME_TYPES, canonical, content_type_of, format_of_name, sniff
 
 
 def saved(format_, mode="RGB", **options):
@@ -125,3 +125,53 @@ def test_formats_of_names(name, expected):
 def test_every_format_of_a_thumb_has_a_content_type():
     assert set(EXTENSIONS) <= set(MIME_TYPES)
     assert all(canonical(extension) == format_ for format_, extension in EXTENSIONS.items())
+
+
+@pytest.mark.parametrize("format_", sorted(MIME_TYPES))
+def test_the_content_type_of_an_image(format_):
+    assert content_type_of(saved(format_)[:HEAD_SIZE]) == MIME_TYPES[format_]
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3", "application/pdf"),
+        (b"PK\x03\x04\x14\x00", "application/zip"),
+        (b"\x1f\x8b\x08\x00", "application/gzip"),
+        (b"ID3\x04\x00", "audio/mpeg"),
+        (b"OggS\x00\x02", "application/ogg"),
+        (b"fLaC\x00\x00\x00\x22", "audio/flac"),
+        (b"RIFF\x24\x00\x00\x00WAVEfmt ", "audio/wav"),
+        (b"\x1a\x45\xdf\xa3\x01", "video/webm"),
+        (b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom", "video/mp4"),
+        (b"\x00\x00\x00\x1cftypisom\x00\x00\x02\x00isomiso2avc1mp41", "video/mp4"),
+    ],
+)
+def test_the_content_type_of_other_files(head, expected):
+    assert content_type_of(head) == expected
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"<!DOCTYPE html>",
+        b"<svg xmlns=",
+        b"<?xml version=",
+        b"\xef\xbb\xbf<html>",
+        b"\xff\xfe<\x00s\x00v\x00g\x00",
+        b"alert(1)",
+        b" %PDF-1.7",
+        b"%PDF",
+        b"PK\x05\x06",
+        b"OggS",
+        b"RIFF\x24\x00\x00\x00AVI LIST",
+        b"GIF88a",
+        b"ftypmp42",
+        b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic",
+        b"\x00\x00\x00\x18ftypM4A \x00\x00\x00\x00",
+        b"\x00\x00\x00\x14ftypqt  \x00\x00\x00\x00qt  ",
+    ],
+)
+def test_what_is_not_told_by_its_bytes(head):
+    assert content_type_of(head[:HEAD_SIZE]) is None

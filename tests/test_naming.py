@@ -3,7 +3,7 @@
 import pytest
 
 from athumb_storage import Thumb
-from athumb_storage.naming import NAMINGS, AthumbNaming, FolderNaming, Naming
+from athumb_storage.naming import NAMINGS, AthumbNaming, FolderNaming, Naming, is_marked, marked, unmarked
 
 PLAIN = Thumb(size=(9, 9))
 NAMES = [
@@ -88,3 +88,45 @@ def test_the_rules_of_the_seed_library(name, format_, extension, key):
 def test_the_seed_library_has_no_way_back():
     assert AthumbNaming().prefix("photos/cat.jpg") is None
     assert AthumbNaming().original("photos/cat_large.jpg") is None
+
+
+# The mark of an original without thumbs
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("cat.jpg", "cat.nothumbs.jpg"),
+        ("photos/cat.final.JPG", "photos/cat.final.nothumbs.JPG"),
+        ("photos.d/cat", "photos.d/cat.nothumbs"),
+        (".hidden", ".hidden.nothumbs"),
+        ("größe/猫.jpg", "größe/猫.nothumbs.jpg"),
+        ("a.nothumbs/cat.jpg", "a.nothumbs/cat.nothumbs.jpg"),
+    ],
+)
+def test_the_mark_is_before_the_extension(name, expected):
+    assert not is_marked(name)
+    assert marked(name) == marked(name, len(expected)) == expected
+    assert is_marked(expected)
+
+
+@pytest.mark.parametrize("max_length", [14, 15, 17, 30])
+def test_the_root_is_shortened_for_the_mark(max_length):
+    name = marked("some-cat-of-mine.jpg", max_length)
+    assert len(name) <= max_length
+    assert is_marked(name)
+    assert name.endswith(".nothumbs.jpg")
+    assert "some-cat-of-mine.jpg".startswith(name.removesuffix(".nothumbs.jpg"))
+
+
+@pytest.mark.parametrize("name", ["cat.nothumbs.jpg", "cat.nothumbs", ".nothumbs.jpg", "c.nothumbs.nothumbs.jpg"])
+def test_a_mark_is_taken_off(name):
+    assert is_marked(name)
+    assert not is_marked(unmarked(name))
+    assert len(unmarked(name)) == len(name)
+
+
+@pytest.mark.parametrize("name", ["cat.jpg", "nothumbs.jpg", "cat_nothumbs.jpg", "cat.thumbs", "cat.no.thumbs"])
+def test_where_there_is_no_mark_nothing_is_taken_off(name):
+    assert not is_marked(name)
+    assert unmarked(name) == name

@@ -286,3 +286,28 @@ def test_a_temporary_upload_is_read_from_where_it_is(tmp_path):
             assert Path(reader.name) == Path(upload.temporary_file_path())
         assert len(list(tmp_path.iterdir())) == 1
         upload.close()
+
+
+@pytest.mark.parametrize(
+    "pieces", [[DATA], [bytes([byte]) for byte in DATA[:500]], [b"", DATA[:7], b"", b"", DATA[7:], b""], []]
+)
+def test_the_source_that_pieces_make_up(pieces, limit):
+    with Source.of_pieces(iter(pieces), "cat.jpg") as source:
+        data = b"".join(pieces)
+        assert everything(source) == everything(source) == data
+        assert source.head() == data[:HEAD_SIZE]
+        assert source.size == len(data)
+        assert source.content.name == "cat.jpg"
+        assert source.content.read() == data
+
+
+def test_pieces_that_cannot_be_made_leave_nothing(tmp_path):
+    def pieces():
+        yield DATA
+        raise OSError("the image is damaged")
+
+    with override_settings(FILE_UPLOAD_TEMP_DIR=str(tmp_path), FILE_UPLOAD_MAX_MEMORY_SIZE=10):
+        with pytest.raises(OSError, match="the image is damaged"):
+            Source.of_pieces(pieces(), "cat.jpg")
+        gc.collect()
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,160 @@
+"""The limits and the allow list as options of a storage."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from botocore.config import Config
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import ContentFile
+from PIL import Image
+
+from athumb_storage import ImageLimitExceeded, UploadedImageIsUnreadableError
+from athumb_storage.formats import MIME_TYPES
+from athumb_storage.storages import InMemoryThumbnailStorage
+from tests.conftest import content_of, draw, stored, upload
+
+ONE = {"small": {"size": (9, 9)}}
+IMAGE = draw((30, 20))
+
+
+def animated(frames):
+    output = io.BytesIO()
+    images = [Image.new("L", (8, 8), number * 40) for number in range(frames)]
+    images[0].save(output, "GIF", save_all=True, append_images=images[1:])
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("option", ["max_pixels", "max_frames", "max_bytes", "time_budget"])
+def test_a_wrong_limit_is_told_with_its_storage(make_storage, option):
+    for value in (0, -1, "7", True, [], float("nan"), float("inf")):
+        with pytest.raises(ImproperlyConfigured, match=rf"^\w+ThumbnailStorage: .*{option}"):
+            make_storage(**{option: value})
+
+
+@pytest.mark.parametrize("option", ["max_pixels", "max_frames", "max_bytes"])
+def test_what_is_counted_is_whole(make_storage, option):
+    with pytest.raises(ImproperlyConfigured, match=option):
+        make_storage(**{option: 7.5})
+
+
+AT_THE_LIMIT = {
+    "max_pixels": (IMAGE, 600, 599),
+    "max_pixels of all frames": (animated(3), 192, 191),
+    "max_frames": (animated(3), 3, 2),
+    "max_bytes": (IMAGE, len(IMAGE), len(IMAGE) - 1),
+    "time_budget": (IMAGE, 60, 1e-9),
+}
+
+
+@pytest.mark.parametrize("thumbs", [ONE, {}], ids=["thumbs", "no thumbs"])
+@pytest.mark.parametrize(("option", "case"), AT_THE_LIMIT.items(), ids=AT_THE_LIMIT)
+def test_a_limit_holds_for_whatever_is_saved(make_storage, thumbs, option, case):
+    data, enough, too_little = case
+    option = option.partition(" ")[0]
+    make_storage(**{option: enough}).with_thumbs(thumbs, images_only=True).save("cat.jpg", ContentFile(data))
+    make_storage(**{option: None}).with_thumbs(thumbs, images_only=True).save("cat.jpg", ContentFile(data))
+    storage = make_storage(**{option: too_little}).with_thumbs(thumbs, images_only=True)
+    before = stored(storage)
+    with pytest.raises(ImageLimitExceeded, match=rf"'dog\.jpg'.*\({option}\)"):
+        storage.save("dog.jpg", ContentFile(data))
+    with pytest.raises(ImageLimitExceeded, match=option):
+        storage.check_image(upload(data=data))
+    assert stored(storage) == before
+
+
+@pytest.mark.parametrize(("option", "case"), AT_THE_LIMIT.items(), ids=AT_THE_LIMIT)
+def test_a_limit_holds_when_thumbs_are_generated_again(make_storage, option, case):
+    data, enough, too_little = case
+    option = option.partition(" ")[0]
+    storage = make_storage()
+    storage.save("cat.jpg", ContentFile(data))
+    for value, storage.limits in [(limit, type(storage.limits)(**{option: limit})) for limit in (enough, too_little)]:
+        bound = storage.with_thumbs(ONE)
+        if value == enough:
+            assert bound.generate_thumbs("cat.jpg") == {"small": "cat.jpg.thumbs/small.jpg"}
+            continue
+        with pytest.raises(ImageLimitExceeded, match=rf"'cat\.jpg'.*\({option}\)"):
+            bound.generate_thumbs("cat.jpg")
+
+
+def test_a_plain_file_has_no_limit(make_storage):
+    storage = make_storage(thumbs=ONE, max_bytes=5)
+    assert storage.save("note.txt", ContentFile(b"a long text")) == "note.txt"
+
+
+def test_pillows_own_limit_is_as_it_was(make_storage):
+    before = Image.MAX_IMAGE_PIXELS
+    for limit in (10, 10**9, None):
+        storage = make_storage(thumbs=ONE, max_pixels=limit, on_error="skip")
+        storage.save("cat.jpg", ContentFile(IMAGE))
+        assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_all_the_formats_are_allowed_unless_it_is_said(make_storage):
+    assert make_storage().allowed_formats == set(MIME_TYPES)
+
+
+@pytest.mark.parametrize("spelling", [["jpeg"], ["JPG"], ("Jpeg",), {"jpg", "JPEG"}])
+def test_a_format_may_be_spelled_as_one_likes(spelling):
+    assert InMemoryThumbnailStorage(allowed_formats=spelling).allowed_formats == {"JPEG"}
+
+
+def test_only_allowed_formats_are_opened(make_storage, monkeypatch):
+    storage = make_storage(thumbs=ONE, allowed_formats=["jpeg"])
+    assert len(stored_by(storage, "cat.png", draw())) == 2
+    opened = []
+    monkeypatch.setattr(Image, "open", lambda *args, **options: opened.append(args))
+    for image_format in sorted(set(MIME_TYPES) - {"JPEG"}):
+        data = draw(format=image_format)
+        name = f"dog-{image_format}.jpg"
+        assert stored_by(storage, name, data) == [name]
+        assert content_of(storage, name) == data
+        assert storage.generate_thumbs(name) == {}
+        strict = storage.with_thumbs({}, images_only=True)
+        with pytest.raises(UploadedImageIsUnreadableError, match=f"dog-{image_format}.*is not an image of a format"):
+            strict.save(name, ContentFile(data))
+        with pytest.raises(UploadedImageIsUnreadableError, match=f"{name}.*is not an image of a format"):
+            strict.check_image(upload(name, data))
+        with pytest.raises(UploadedImageIsUnreadableError):
+            strict.generate_thumbs(name)
+    assert opened == []
+
+
+def stored_by(storage, name, data):
+    """What this save stored."""
+    before = set(stored(storage))
+    storage.save(name, ContentFile(data))
+    return sorted(set(stored(storage)) - before)
+
+
+def test_no_format_may_be_allowed(make_storage):
+    storage = make_storage(thumbs=ONE, allowed_formats=[])
+    assert stored_by(storage, "cat.jpg", IMAGE) == ["cat.jpg"]
+
+
+@pytest.mark.parametrize("formats", [["EPS"], ["JPEG", "psd"], "JPEG", ["svg"], [""]], ids=str)
+def test_a_format_that_is_not_known_is_told(make_storage, formats):
+    with pytest.raises(ImproperlyConfigured, match=r"^\w+ThumbnailStorage: option 'allowed_formats': "):
+        make_storage(allowed_formats=formats)
+
+
+def test_check_image_leaves_the_content_as_it_found_it(make_storage):
+    storage = make_storage(thumbs=ONE)
+    content = upload(data=IMAGE)
+    content.seek(7)
+    image = storage.check_image(content)
+    assert image.size == (30, 20)
+    assert content.tell() == 0
+    assert content.read() == IMAGE
+    assert stored(storage) == []
+
+
+def test_there_is_one_client_for_whatever_settings(make_s3):
+    """botocore fills in what a Config leaves out when a client is made of it."""
+    retries = {"total_max_attempts": 7}  # nobody else asks for so many
+    storage = make_s3(client_config=Config(retries=retries))
+    assert storage.client is storage.client
+    assert make_s3(client_config=Config(retries={"total_max_attempts": 7})).client is storage.client
+    assert retries == {"total_max_attempts": 7}
