@@ -16,6 +16,8 @@ STORAGE ?= file
 PORT ?= 0
 DEMO_ARGS ?=
 TEST_ARGS ?=
+# Processes that run tests side by side; much of their time they wait for the S3 server, and each has one of its own.
+WORKERS ?= 3
 SOAK_ARGS ?=
 
 BIN := .venv/bin
@@ -26,7 +28,7 @@ demo: .venv/.installed-demo
 	$(BIN)/python testproject/demo.py --storage $(STORAGE) --port $(PORT) $(if $(PHOTOS),--photos "$(PHOTOS)") $(DEMO_ARGS)
 
 test: .venv/.installed-test
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(TEST_ARGS)
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check .

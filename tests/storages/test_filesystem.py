@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -167,3 +168,15 @@ def test_a_full_disk_leaves_no_half_of_an_original(storage):
 def test_thumbs_stay_within_the_location(storage, tmp_path):
     with pytest.raises(SuspiciousFileOperation):
         storage.delete_thumbs("../cat.jpg")
+
+
+def test_a_file_system_without_hard_links_will_do(tmp_path, monkeypatch):
+    def refuse(*paths):
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    storage = FileSystemThumbnailStorage(location=tmp_path, thumbs={"small": {"size": (15, 15)}})
+    first, second = (storage.save("cat.jpg", upload()) for _ in range(2))
+    assert first == "cat.jpg" != second
+    keys = [storage.thumb_key(name, "small") for name in (first, second)]
+    assert stored(storage) == sorted([first, second, *keys])

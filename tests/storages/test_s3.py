@@ -647,7 +647,7 @@ def test_one_client_for_storages_of_the_same_settings(make_s3):
         {"client_config": Config(read_timeout=7)},
         {"signature_version": "s3"},
     ],
-    ids=str,
+    ids=lambda options: next(iter(options)),
 )
 def test_another_client_for_other_settings(make_s3, options):
     assert make_s3(**options).client is not make_s3().client
