@@ -9,28 +9,28 @@ from typing import Any, TypeVar, overload
 
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, transaction
 
-from athumb_storage.storages.upload import saved_names
+from athumb_storage.storages.upload import Saved, saved_names
 
 logger = logging.getLogger("athumb_storage")
 
 
-class _Saved(list[tuple[Any, str]]):
-    """What was saved within one block: storages and names."""
+class _Saved(Saved):
+    """What was saved within one block."""
 
     def __init__(self, alias: str) -> None:
         super().__init__()
         self.alias = alias
-        self._enclosing = saved_names.get()
+        self.enclosing = saved_names.get()
         self.is_committed = False
 
     @property
     def around(self) -> _Saved | None:
         """The block around this one that is a transaction of the same database."""
-        block = self._enclosing
+        block = self.enclosing
         while isinstance(block, _Saved):
             if block.alias == self.alias:
                 return block
-            block = block._enclosing
+            block = block.enclosing
         return None
 
     def commit(self) -> None:
@@ -85,13 +85,13 @@ def _block(using: str | None) -> Iterator[None]:
 
 
 def _delete(saved: _Saved) -> None:
-    for storage, name in saved:
+    for storage, keys in saved:
         try:
-            storage.delete(name)
+            storage._remove(keys)
         except Exception:
-            logger.exception("Left behind by a transaction that was rolled back: %s", name)
+            logger.exception("Left behind by a transaction that was rolled back: %s", ", ".join(keys))
 
 
 def _report(saved: _Saved) -> None:
-    for _, name in saved:
-        logger.error("May be left behind by a transaction whose commit got no answer: %s", name)
+    for _, keys in saved:
+        logger.error("May be left behind by a transaction whose commit got no answer: %s", ", ".join(keys))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, IntegrityError, OperationalError, connections, transaction
 from django.test import TestCase
@@ -14,7 +15,7 @@ from django.test import TestCase
 from athumb_storage import UploadedImageIsUnreadableError
 from athumb_storage.storages import InMemoryThumbnailStorage
 from athumb_storage.transactions import atomic
-from tests.conftest import content_of, stored, upload
+from tests.conftest import content_of, image_in, stored, upload
 from tests.shop.models import Product
 
 both = pytest.mark.django_db(transaction=True, databases=["default", "other"])
@@ -198,10 +199,10 @@ def test_another_transaction_may_be_within():
 @both
 def test_a_deletion_that_fails_is_logged_and_stops_no_other(caplog):
     class Stubborn(InMemoryThumbnailStorage):
-        def delete(self, name):
-            if name == "cat.jpg":
+        def _remove(self, keys):
+            if "cat.jpg" in keys:
                 raise OSError("the disk is gone")
-            super().delete(name)
+            super()._remove(keys)
 
     storage = Stubborn()
     with ends_in(Expected), atomic():
@@ -439,3 +440,28 @@ def test_without_a_block_nothing_is_remembered():
 
     default_storage.save("cat.jpg", upload())
     assert saved_names.get() is None
+
+
+@both
+def test_what_is_rolled_back_takes_no_file_with_it_that_looks_like_its_thumb(make_storage):
+    storage = make_storage(thumbs=ONE, naming="athumb")
+    (thumb_name,) = ONE
+    storage.save(f"notes_{thumb_name}.txt", ContentFile(b"somebody's"))
+    with ends_in(Expected), atomic():
+        storage.save("notes.txt", ContentFile(b"words"))
+        raise Expected
+    assert stored(storage) == [f"notes_{thumb_name}.txt"]
+
+
+@both
+def test_what_was_deleted_within_is_somebody_elses_from_then_on(make_storage):
+    storage = make_storage(thumbs=ONE)
+    with ends_in(Expected), atomic():
+        with atomic():
+            storage.delete(storage.save("cat.jpg", upload()))
+        thread = threading.Thread(target=storage.save, args=("cat.jpg", upload(color="blue")))
+        thread.start()
+        thread.join()
+        raise Expected
+    assert image_in(storage, "cat.jpg").getpixel((5, 5))[2] > 200
+    assert len(stored(storage)) == 2

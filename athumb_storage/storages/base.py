@@ -17,7 +17,7 @@ from django.core.files.storage import Storage
 
 from athumb_storage import conf
 from athumb_storage.exceptions import AthumbError, UploadedImageIsUnreadableError
-from athumb_storage.formats import EXTENSIONS, MIME_TYPES, sniff
+from athumb_storage.formats import EXTENSIONS, MIME_TYPES, format_of_name, sniff
 from athumb_storage.naming import Naming, is_marked, marked, unmarked
 from athumb_storage.rendering import Limits, check, stripped
 from athumb_storage.specs import Thumb, ThumbSet
@@ -30,6 +30,7 @@ from athumb_storage.storages.upload import (
     Later,
     Thumbs,
     Upload,
+    forget,
     naming_the_file,
     orders_for,
     remember,
@@ -50,6 +51,9 @@ OWN_OPTIONS: Final = frozenset(
     {"thumbs", "naming", "fallback_format", "allowed_formats", "strip_original", "on_error", "placeholder_url"}
     | {"max_pixels", "max_frames", "max_bytes", "time_budget"}
 )
+
+_OVERWRITING: Final = ("file_overwrite", "overwrite_files", "allow_overwrite", "_allow_overwrite")
+"""What Django and django-storages call the option to replace a file of the same name."""
 
 _TOKEN_LENGTH: Final = 8
 """How much longer Django's `get_alternative_name` makes a name."""
@@ -285,12 +289,9 @@ class ThumbnailStorageMixin(_Base):
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         token = max_length_of_save.set(max_length)
         try:
-            stored = super().save(name, content, max_length=max_length)
+            return super().save(name, content, max_length=max_length)
         finally:
             max_length_of_save.reset(token)
-        if not self._replaces():
-            remember(self, stored)
-        return stored
 
     def check_image(self, content: File[Any]) -> Any:
         """Make sure that `save` would take this content for an image and find it readable.
@@ -319,7 +320,8 @@ class ThumbnailStorageMixin(_Base):
         with Source(content) as source:
             image_format = self._image_format(source)
             if image_format is None:
-                if self._images_only:
+                # An image that may not be opened cannot be stripped either.
+                if self._images_only or (self._strip_original and sniff(source.head())):
                     raise UploadedImageIsUnreadableError(f"{name!r} is not an image of a format that is accepted.")
                 return self._save_without_thumbs(name, source.content)
             with self._to_be_stored(name, source, image_format) as stored:
@@ -327,12 +329,16 @@ class ThumbnailStorageMixin(_Base):
 
     def _uploaded(self, name: str, source: Source, image_format: str) -> str:
         while True:
+            upload = Upload(self, name, source, image_format)
             try:
-                return Upload(self, name, source, image_format).run()
+                stored = upload.run()
             except KeyTaken:
                 max_length = max_length_of_save.get()
                 other_name = another_name(name, max_length, self.get_alternative_name)
                 name = self.get_available_name(other_name, max_length)
+            else:
+                remember(self, stored, upload.thumb_keys)
+                return stored
 
     @property
     def _images_only(self) -> bool:
@@ -345,7 +351,10 @@ class ThumbnailStorageMixin(_Base):
 
     def _save_without_thumbs(self, name: str, content: File[Any]) -> str:
         stored = self._save_plain(name, content)
-        if self._replaces():
+        remember(self, stored, ())
+        # Without a prefix, others may be stored at the keys of thumbs; only an image is likely to have had any.
+        may_have_thumbs = self.naming.prefix(stored) is not None or format_of_name(stored) is not None
+        if self._replaces() and may_have_thumbs:
             remove_stale_thumbs(self, stored, ())
         return stored
 
@@ -357,6 +366,7 @@ class ThumbnailStorageMixin(_Base):
             return
         with source.open() as reader:
             with naming_the_file(name):
+                self.limits.check_bytes(source.size)
                 bare = Source.of_pieces(stripped(reader, image_format), source.content.name)
             with bare:
                 yield bare
@@ -382,7 +392,8 @@ class ThumbnailStorageMixin(_Base):
 
     def _store_thumb(self, key: str, data: bytes, content_type: str) -> None:
         """Store a thumb at exactly this key, in place of what may be there."""
-        super().delete(key)
+        if self.exists(key):
+            super().delete(key)
         content = ContentFile(data, name=key)
         content.content_type = content_type  # type: ignore[attr-defined]  # read by django-storages' backends
         stored = self._save_plain(key, content)
@@ -414,7 +425,7 @@ class ThumbnailStorageMixin(_Base):
 
     def _replaces(self) -> bool:
         """Whether saving may replace what was there, so that removing it again would lose that for good."""
-        return False
+        return any(getattr(self, option, False) for option in _OVERWRITING)
 
     def _remove(self, keys: Iterable[str]) -> None:
         """Remove these files, and the folders of thumbs they lay in."""
@@ -431,8 +442,10 @@ class ThumbnailStorageMixin(_Base):
 
     def delete(self, name: str) -> None:
         """Delete the original and all its thumbs."""
-        super().delete(name)
+        # The original last: as long as it is there, nobody else can take its name and lose his thumbs.
         self.delete_thumbs(name)
+        super().delete(name)
+        forget(self, name)
 
     def delete_thumbs(self, name: str) -> None:
         """Delete all thumbs of the original `name`, also those that are configured no more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004, it is botocore's
 from storages.utils import get_available_overwrite_name
 
 from athumb_storage.storages.names import Alternative, another_name
@@ -109,7 +109,8 @@ def is_certain(error: Exception) -> bool:
     if isinstance(error, ClientError):
         is_refusal = 400 <= status_of(error) < 500
         return is_refusal and not error.response["ResponseMetadata"].get("RetryAttempts")
-    return isinstance(error, BotoCoreError) and not isinstance(error, HTTPClientError)
+    # A connection that is refused may be that of a second attempt.
+    return isinstance(error, BotoCoreError) and not isinstance(error, HTTPClientError | ConnectionError)
 
 
 def with_token(parameters: dict[str, Any], token: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from django.utils.crypto import get_random_string
 from athumb_storage.storages.base import ThumbnailStorageMixin, max_length_of_save
 from athumb_storage.storages.names import refuse_long
 from athumb_storage.storages.source import Source
+from athumb_storage.storages.upload import KeyTaken
 
 _LONGEST_NAME: Final = 255
 """How many bytes a file's or a folder's name may have: NAME_MAX of nearly all file systems."""
@@ -27,8 +28,8 @@ _LONGEST_PATH: Final = 4095
 class FileSystemThumbnailStorage(ThumbnailStorageMixin, FileSystemStorage):
     """Django's `FileSystemStorage` with thumbs.
 
-    Originals and thumbs are written beside their place and then moved there: nobody is ever served half of one, and a
-    full disk leaves none behind.
+    Images and thumbs are written beside their place and then moved there: nobody is ever served half of one, and a full
+    disk leaves none behind. Other files are stored by Django.
     """
 
     def _refuse_long(self, name: str) -> None:
@@ -38,24 +39,44 @@ class FileSystemThumbnailStorage(ThumbnailStorageMixin, FileSystemStorage):
 
     def _store_original(self, name: str, source: Source, content_type: str) -> str:
         name = os.path.relpath(self.path(name), self.location).replace("\\", "/")  # as Django does
-        with self._written_beside(name, source.content) as written:
+        # Django would move an upload's file away, which may be needed again.
+        with source.open() as reader, self._written_beside(name, File(reader)) as written:
             if self._replaces():
                 written.replace(self.path(name))
                 return name
             while True:
                 try:
-                    os.link(written, self.path(name))  # takes the name only if nobody else has it
+                    self._take(name, written)
                 except FileExistsError:
                     name = self.get_available_name(name, max_length_of_save.get())
-                except OSError:  # a file system without hard links
-                    with written.open("rb") as content:
-                        return self._save_plain(name, File(content))
                 else:
                     return name
+
+    def _take(self, name: str, written: Path) -> None:
+        """Put a file that is written in its place, which has to be free.
+
+        Raises:
+            FileExistsError: it is not.
+        """
+        path = self.path(name)
+        try:
+            os.link(written, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            written.replace(path)
 
     def _store_thumb(self, key: str, data: bytes, content_type: str) -> None:
         with self._written_beside(key, ContentFile(data)) as written:
             written.replace(self.path(key))
+
+    def _claim_thumb(self, key: str, data: bytes, content_type: str) -> None:
+        with self._written_beside(key, ContentFile(data)) as written:
+            try:
+                self._take(key, written)
+            except FileExistsError as error:
+                raise KeyTaken(key) from error
 
     @contextmanager
     def _written_beside(self, name: str, content: File[Any]) -> Iterator[Path]:
@@ -66,10 +87,6 @@ class FileSystemThumbnailStorage(ThumbnailStorageMixin, FileSystemStorage):
             yield path
         finally:
             path.unlink(missing_ok=True)
-
-    def _replaces(self) -> bool:
-        # Django 5.1 added the option.
-        return getattr(self, "_allow_overwrite", False)
 
     def _remove_folder(self, folder: str) -> None:
         with suppress(OSError):  # somebody put a file of his own there

@@ -48,7 +48,7 @@ from athumb_storage.storages.multipart import Target, put_in_parts
 from athumb_storage.storages.names import refuse_long
 from athumb_storage.storages.pickling import announce, state_with_secrets, state_without_secrets, without_secrets
 from athumb_storage.storages.source import Source
-from athumb_storage.storages.upload import KeyTaken, MaybeStored, removed_again, report_doubtful
+from athumb_storage.storages.upload import KeyTaken, MaybeStored, forget, removed_again, report_doubtful
 from athumb_storage.storages.urls import Urls, prepared_urls
 
 R = TypeVar("R")
@@ -266,10 +266,11 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         return super()._claims_thumbs() and not self.unique_names
 
     def _claim_thumb(self, key: str, data: bytes, content_type: str) -> None:
-        if not self.claims_names:
-            super()._claim_thumb(key, data, content_type)
-            return
-        parameters = self._thumb_parameters(key, content_type) | {"IfNoneMatch": "*"}
+        parameters = self._thumb_parameters(key, content_type)
+        if self.claims_names:
+            parameters["IfNoneMatch"] = "*"
+        elif self.exists(key):
+            raise KeyTaken(key)
         try:
             self._put_surely(key, partial(self._put, self._key_on_s3(key), data), parameters)
         except ClientError as error:
@@ -344,7 +345,8 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         if not name:
             S3Storage.delete(self, name)
         else:
-            self._remove([name, *self._stored_thumbs(name)])
+            self._remove([*self._stored_thumbs(name), name])
+            forget(self, name)
 
     def _remove(self, keys: Iterable[str]) -> None:
         remaining = iter(keys)

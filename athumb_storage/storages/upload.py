@@ -92,18 +92,18 @@ class Thumbs:
         self._claiming = claiming
         self._store = storage._claim_thumb if claiming else storage._store_thumb
         self.keys: dict[str, str] = {}
-        self._jobs: list[Future[None]] = []
+        self._jobs: list[tuple[str, Future[None]]] = []
 
     def send(self, name: str, thumb: Rendered) -> None:
         """Begin to store one thumb of the original that is stored as `name`."""
         key = self._storage._key(name, thumb.order.thumb_name, thumb.order.thumb)
         self.keys[thumb.order.thumb_name] = key
         content_type = MIME_TYPES[thumb.order.format]
-        self._jobs.append(self._storage._submit(self._store, key, thumb.data, content_type))
+        self._jobs.append((key, self._storage._submit(self._store, key, thumb.data, content_type)))
 
     def finish(self) -> None:
         """Wait until all are stored."""
-        for job in self._jobs:
+        for _, job in self._jobs:
             job.result()
 
     def stop(self) -> list[str]:
@@ -111,13 +111,13 @@ class Thumbs:
 
         What is at a key that could not be claimed is somebody else's.
         """
-        settle(self._jobs)
-        jobs = zip(self.keys.values(), self._jobs, strict=True)
-        return [key for key, job in jobs if not job.cancelled() and not (self._claiming and job.exception())]
+        settle(job for _, job in self._jobs)
+        begun = [(key, job) for key, job in self._jobs if not job.cancelled()]
+        return [key for key, job in begun if not (self._claiming and job.exception())]
 
     def doubtful(self) -> list[str]:
         """The keys of which nobody knows whether a thumb is stored there; to be asked after `stop()`."""
-        return doubtful(self._jobs)
+        return doubtful(job for _, job in self._jobs)
 
 
 class Upload:
@@ -137,6 +137,11 @@ class Upload:
         begin = Later if storage._replaces() else storage._submit
         self._content_type = MIME_TYPES[image_format]
         self._original: Future[str] = begin(storage._store_original, name, source, self._content_type)
+
+    @property
+    def thumb_keys(self) -> list[str]:
+        """Where the thumbs are stored, once all is."""
+        return list(self._thumbs.keys.values())
 
     def run(self) -> str:
         """The final name, once all is stored.
@@ -191,8 +196,10 @@ class Upload:
         self._original = self._storage._submit(
             self._storage._store_marked, self._name, self._source, self._content_type
         )
-        removed_again(self._storage, self._name, without_mark)
-        return self._original.result()
+        try:
+            return self._original.result()
+        finally:
+            removed_again(self._storage, self._name, without_mark)
 
     def _store(self) -> str:
         orders = orders_for(self._storage, self._name, self._storage.thumbs)
@@ -281,12 +288,26 @@ def remove_stale_thumbs(storage: ThumbnailStorageMixin, name: str, fresh: Collec
         logger.exception("Thumbs of the replaced %r may be left behind.", name)
 
 
-saved_names: ContextVar[list[tuple[Any, str]] | None] = ContextVar("saved_names", default=None)
-"""The storages and names of what was saved, where somebody wants to take it back (see `transactions`)."""
+class Saved(list[tuple[Any, list[str]]]):
+    """What is saved while somebody may want to take it back: storages, with an original's name and its thumb keys."""
+
+    enclosing: Saved | None = None
 
 
-def remember(storage: ThumbnailStorageMixin, name: str) -> None:
-    """Note what was saved, if somebody asked for that."""
+saved_names: ContextVar[Saved | None] = ContextVar("saved_names", default=None)
+"""Where to note what is saved (see `transactions`)."""
+
+
+def remember(storage: ThumbnailStorageMixin, name: str, thumb_keys: Iterable[str]) -> None:
+    """Note what was saved, if somebody asked for that. What replaced a file cannot be taken back."""
     saved = saved_names.get()
-    if saved is not None:
-        saved.append((storage, name))
+    if saved is not None and not storage._replaces():
+        saved.append((storage, [name, *thumb_keys]))
+
+
+def forget(storage: ThumbnailStorageMixin, name: str) -> None:
+    """Note that an original was deleted: what is saved under its name from now on is somebody else's."""
+    saved = saved_names.get()
+    while saved is not None:
+        saved[:] = [(one, keys) for one, keys in saved if one.unbound is not storage.unbound or keys[0] != name]
+        saved = saved.enclosing

@@ -11,6 +11,7 @@ import django
 import pytest
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
+from django.core.files.uploadedfile import TemporaryUploadedFile
 
 from athumb_storage import UploadedImageIsUnreadableError, UploadFailed
 from athumb_storage.storages import FileSystemThumbnailStorage
@@ -180,3 +181,39 @@ def test_a_file_system_without_hard_links_will_do(tmp_path, monkeypatch):
     assert first == "cat.jpg" != second
     keys = [storage.thumb_key(name, "small") for name in (first, second)]
     assert stored(storage) == sorted([first, second, *keys])
+
+
+@pytest.fixture
+def large_upload(settings, tmp_path):
+    settings.FILE_UPLOAD_TEMP_DIR = tmp_path
+    with TemporaryUploadedFile("cat.jpg", "image/jpeg", 0, None) as file:
+        file.write(draw())
+        file.seek(0)
+        yield file
+
+
+def test_an_upload_on_disk_can_be_stored_a_second_time(tmp_path, large_upload):
+    storage = FileSystemThumbnailStorage(location=tmp_path / "media", thumbs={"big": {"size": (9, 9)}}, naming="athumb")
+    storage.save("cat_big.jpg", ContentFile(b"taken"))
+    name = storage.save("cat.jpg", large_upload)
+    assert stored(storage) == sorted(["cat_big.jpg", name, storage.thumb_key(name, "big")])
+
+
+def test_an_upload_on_disk_is_kept_without_its_thumbs(tmp_path, large_upload):
+    class Full(FileSystemThumbnailStorage):
+        def _store_thumb(self, key, data, content_type):
+            raise OSError("no space left")
+
+    options = {"thumbs": {"big": {"size": (9, 9)}}, "on_error": "skip", "placeholder_url": "/none.png"}
+    storage = Full(location=tmp_path / "media", **options)
+    assert storage.save("cat.jpg", large_upload) == "cat.nothumbs.jpg"
+    assert stored(storage) == ["cat.nothumbs.jpg"]
+
+
+def test_a_thumb_takes_no_place_that_was_taken_a_moment_ago(tmp_path, monkeypatch):
+    storage = FileSystemThumbnailStorage(location=tmp_path, thumbs={"big": {"size": (9, 9)}}, naming="athumb")
+    monkeypatch.setattr(storage.__class__, "exists", lambda self, name: False)  # as it was a moment ago
+    (tmp_path / "cat_big.jpg").write_bytes(b"somebody's")
+    name = storage.save("cat.jpg", upload())
+    assert name != "cat.jpg"
+    assert (tmp_path / "cat_big.jpg").read_bytes() == b"somebody's"

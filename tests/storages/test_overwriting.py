@@ -170,3 +170,10 @@ def test_the_signal_names_what_was_replaced(make, filled):
     finally:
         thumbs_failed.disconnect(listen)
     assert heard == ["cat.jpg"]
+
+
+def test_with_the_naming_of_athumb_a_file_that_is_no_image_takes_nothing_with_it(make):
+    storage = make(thumbs=THUMBS, naming="athumb")
+    for name in ("notes.txt", "notes_small.txt", "notes.txt"):
+        storage.save(name, ContentFile(b"words"))
+    assert stored(storage) == ["notes.txt", "notes_small.txt"]

@@ -11,7 +11,7 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import InMemoryUploadedFile, TemporaryUploadedFile
 from PIL import Image, ImageCms, PngImagePlugin
 
-from athumb_storage import UploadedImageIsUnreadableError
+from athumb_storage import ImageLimitExceeded, UploadedImageIsUnreadableError
 from tests.conftest import content_of, draw, image_in, stored
 
 ONE = {"small": {"size": (30, 30)}}
@@ -223,9 +223,16 @@ def test_what_is_no_image_is_left_as_it_is(make_storage, data):
     assert content_of(storage, storage.save("note.txt", ContentFile(data))) == data
 
 
-def test_an_image_that_may_not_be_opened_is_left_as_it_is(make_storage):
+def test_an_image_that_may_not_be_opened_is_refused_because_it_cannot_be_stripped(make_storage):
     storage = make_storage(strip_original=True, allowed_formats=["JPEG"])
-    assert content_of(storage, storage.save("cat.tif", ContentFile(draw(format="TIFF")))) == draw(format="TIFF")
+    with pytest.raises(UploadedImageIsUnreadableError, match=r"cat\.tif"):
+        storage.save("cat.tif", ContentFile(draw(format="TIFF")))
+    assert stored(storage) == []
+
+
+def test_a_file_over_the_limit_is_not_even_stripped(make_storage):
+    with pytest.raises(ImageLimitExceeded, match=r"cat\.jpg.*max_bytes"):
+        make_storage(strip_original=True, max_bytes=100).save("cat.jpg", ContentFile(jpeg()))
 
 
 def test_an_image_that_is_kept_without_thumbs_is_stripped(make_storage):
