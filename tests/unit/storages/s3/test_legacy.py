@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from athumb_storage.storages import S3ThumbnailStorage
 from tests.conftest import upload
-from tests.storages.test_contract import THUMBS
+from tests.unit.storages.test_contract import THUMBS
 
 
 def test_a_cname_is_the_custom_domain(settings):

@@ -127,7 +127,7 @@ def rows(s3_options, tmp_path):
     """What is in the database that the killed savers leave: id -> name of the original."""
     database = tmp_path / "shop.sqlite3"
     work = json.dumps({"database": str(database), "options": s3_options})
-    command = [sys.executable, "-W", "ignore", "-m", "tests.storages.test_races", work]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.guarantees.test_races", work]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr

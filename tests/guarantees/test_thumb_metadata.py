@@ -9,8 +9,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from athumb_storage import Thumb
 from tests.conftest import PHOTOS
-from tests.rendering import files, quadrants, rendered, saved
-from tests.rendering.test_colours import WIDE
+from tests.unit.rendering import files, quadrants, rendered, saved
+from tests.unit.rendering.test_colours import WIDE
 
 WRITTEN = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
 TRACES = (b"secret", b"Exif", b"eXIf", b"EXIF", b"XMP ", b"xap/1.0", b"ICC_", b"ICCP", b"acsp", b"Photoshop", b"tEXt")

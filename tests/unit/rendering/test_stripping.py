@@ -12,7 +12,7 @@ from athumb_storage import UploadedImageIsUnreadableError
 from athumb_storage.formats import HEAD_SIZE, sniff
 from athumb_storage.rendering import shown_size, stripped
 from tests.conftest import PHOTOS
-from tests.rendering import files, quadrants, saved
+from tests.unit.rendering import files, quadrants, saved
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 PICTURE = quadrants((240, 160)).effect_spread(9)

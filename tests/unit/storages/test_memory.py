@@ -10,7 +10,7 @@ from django.core.files.storage import default_storage
 
 from athumb_storage.storages import InMemoryThumbnailStorage
 from tests.conftest import image_in, stored, upload
-from tests.storages.test_contract import KEYS, THUMBS
+from tests.unit.storages.test_contract import KEYS, THUMBS
 
 
 def test_each_storage_has_files_of_its_own():

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from athumb_storage import Thumb
-from tests.rendering import at, decoded, near, rendered, saved, thumb_of
+from tests.unit.rendering import at, decoded, near, rendered, saved, thumb_of
 
 SIZE = (40, 40)
 PILLOW = int(PIL.__version__.split(".")[0])

@@ -17,7 +17,7 @@ import athumb_storage
 from athumb_storage import ImageLimitExceeded, Thumb, UploadedImageIsUnreadableError
 from athumb_storage.formats import HEAD_SIZE, sniff
 from athumb_storage.rendering import Limits, Order, check, render, shown_size
-from tests.rendering import files, quadrants, saved
+from tests.unit.rendering import files, quadrants, saved
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF")
 ANIMATED = ("PNG", "GIF", "WEBP", "AVIF", "TIFF")

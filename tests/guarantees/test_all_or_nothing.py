@@ -47,7 +47,7 @@ from tests.faults import (
     only,
     since,
 )
-from tests.storages.test_contract import noise
+from tests.unit.storages.test_contract import noise
 
 NAME = "photos/cat.jpg"
 THUMBS = {

@@ -12,7 +12,7 @@ from athumb_storage.concurrency import SharedPool
 from athumb_storage.geometry import place, upright
 from athumb_storage.rendering import Order, can_write, render
 from tests.conftest import PHOTOS
-from tests.rendering import (
+from tests.unit.rendering import (
     BLUE,
     CORNERS,
     LIME,

@@ -10,7 +10,7 @@ from athumb_storage import UploadedImageIsUnreadableError
 from athumb_storage.signals import thumbs_failed
 from athumb_storage.storages import FileSystemThumbnailStorage
 from tests.conftest import content_of, draw, image_in, stored
-from tests.storages.test_contract import noise
+from tests.unit.storages.test_contract import noise
 
 THUMBS = {"small": {"size": (30, 30)}, "web": {"size": (40, 40), "format": "WEBP"}}
 RED, BLUE = draw((90, 60), color="red"), draw((80, 80), color="blue")

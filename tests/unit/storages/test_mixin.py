@@ -11,7 +11,7 @@ from django.core.files.storage import InMemoryStorage, Storage
 from athumb_storage import AthumbError, UploadFailed
 from athumb_storage.storages import ThumbnailStorageMixin
 from tests.conftest import image_in, stored, upload
-from tests.storages.test_contract import KEYS, THUMBS
+from tests.unit.storages.test_contract import KEYS, THUMBS
 
 
 class Shelf(Storage):

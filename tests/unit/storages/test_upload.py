@@ -14,7 +14,7 @@ from athumb_storage import UploadedImageIsUnreadableError, UploadFailed
 from athumb_storage.storages import FileSystemThumbnailStorage, S3ThumbnailStorage
 from athumb_storage.storages.upload import Later, settle
 from tests.conftest import draw, image_in, stored, upload
-from tests.storages.test_contract import KEYS, THUMBS, noise
+from tests.unit.storages.test_contract import KEYS, THUMBS, noise
 
 WRONG_DIGEST = {"ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="}
 

@@ -30,7 +30,7 @@ from athumb_storage.fields import FileWithThumbsField, ImageWithThumbsField, Thu
 from athumb_storage.storages import InMemoryThumbnailStorage
 from tests.conftest import content_of, draw, image_in, stored, upload
 from tests.shop.models import OWN, Book, Document, Plain, Product, SaleProduct, Sized, SizedField
-from tests.storages.test_contract import noise
+from tests.unit.storages.test_contract import noise
 
 
 class ShopAdmin(admin.AdminSite):

@@ -32,7 +32,7 @@ from athumb_storage.forms import CheckedImageField
 from athumb_storage.storages import InMemoryThumbnailStorage
 from tests.conftest import content_of, draw, stored, upload
 from tests.shop.models import Document, Product, Sized
-from tests.storages.test_contract import noise
+from tests.unit.storages.test_contract import noise
 
 site = admin.AdminSite(name="admin")
 site.register(Product)

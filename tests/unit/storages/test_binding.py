@@ -26,7 +26,7 @@ from athumb_storage.storages import FileSystemThumbnailStorage, InMemoryThumbnai
 from tests.conftest import draw, image_in, stored, upload
 from tests.shop.models import OWN, Document, Plain, Product, Sized
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 MEMORY = {"BACKEND": "athumb_storage.storages.InMemoryThumbnailStorage"}
 
 

@@ -35,7 +35,7 @@ from athumb_storage import UploadFailed
 from athumb_storage.storages import PublicS3ThumbnailStorage, S3ThumbnailStorage
 from athumb_storage.storages.client import POOL_SIZE
 from tests.conftest import content_of, draw, image_in, stored, upload
-from tests.storages.test_contract import KEYS, THUMBS, noise
+from tests.unit.storages.test_contract import KEYS, THUMBS, noise
 
 ONE = {"small": {"size": (30, 30)}}
 
