@@ -1,4 +1,4 @@
-"""Pools of threads that survive a fork and never grow past their bound."""
+"""Where work is done: in a pool of threads that survives a fork and never grows past its bound, or here and now."""
 
 from __future__ import annotations
 
@@ -6,17 +6,47 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from contextvars import copy_context
+from functools import partial
+from typing import ParamSpec, Protocol, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class Threads(Protocol):
+    """Does what is submitted to it."""
+
+    @property
+    def overlap(self) -> bool:
+        """Whether it is done while the thread that submitted it goes on."""
+        ...
+
+    def submit(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]: ...
+
+
+class ThisThread:
+    """Does at once what is submitted, in the thread that submits it."""
+
+    overlap = False
+
+    def submit(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        done: Future[R] = Future()
+        try:
+            done.set_result(function(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001, whoever asks for the result gets it
+            done.set_exception(error)
+        return done
+
+
 class SharedPool:
     """A pool of at most `size` threads for the whole process, started when it is first used.
 
-    What is submitted may not wait for something else in the same pool: with all threads waiting, nothing would move.
+    What is submitted sees the context variables of the thread that submits it. It may not wait for something else in
+    the same pool: with all threads waiting, nothing would move.
     """
+
+    overlap = True
 
     def __init__(self, size: int, name: str) -> None:
         self.size = size
@@ -33,7 +63,7 @@ class SharedPool:
         with self._lock:
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(self.size, thread_name_prefix=self._name)
-            return self._executor.submit(function, *args, **kwargs)
+            return self._executor.submit(copy_context().run, partial(function, *args, **kwargs))
 
 
 def available_cores() -> int:

@@ -15,8 +15,8 @@ from athumb_storage.forms import CheckedImageField
 from athumb_storage.geometry import Size, place
 from athumb_storage.rendering import shown_size
 from athumb_storage.specs import Thumb, ThumbSet, checked_format
-from athumb_storage.storages.binding import announce
-from athumb_storage.storages.options import checked_on_error
+from athumb_storage.storages.binding import register_field
+from athumb_storage.storages.options import parse_on_error
 from athumb_storage.validators import UploadValidator, is_stored, validate_allowable_extension
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class ThumbsFieldMixin(_FileField):
         self.__dict__.pop("validators", None)  # a copy of a field has those of the field that it was copied from
         # The models of a migration may carry the thumbs of long ago, which bind nobody.
         if not cls._meta.abstract and cls.__module__ != "__fake__":
-            announce(self)
+            register_field(self)
 
     def _parsed(self) -> ThumbSet:
         thumbs, thumbnail_format = self._options
@@ -161,7 +161,7 @@ class ThumbsFieldMixin(_FileField):
     def _check_on_error(self) -> None:
         try:
             if self._on_error is not None:
-                checked_on_error(self._on_error)
+                parse_on_error(self._on_error)
         except ValueError as error:
             raise InvalidThumb(f"{self.label}: option 'on_error': {error}") from error
 

@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from athumb_storage.specs import Thumb
+from typing import Final, NamedTuple, Protocol
 
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]
+
+
+class Shape(Protocol):
+    """What a Thumb says of its shape; see there."""
+
+    @property
+    def size(self) -> Size: ...
+    @property
+    def crop(self) -> str | None: ...
+    @property
+    def upscale(self) -> bool: ...
+
 
 _X_WORDS: Final = {"left": 0, "center": 50, "right": 100}
 _Y_WORDS: Final = {"top": 0, "center": 50, "bottom": 100}
@@ -69,7 +78,7 @@ class Placement:
     box: Box
 
 
-def place(original: Size, thumb: Thumb) -> Placement:
+def place(original: Size, thumb: Shape) -> Placement:
     """Where `thumb` lies on an upright original of the given size.
 
     A fit scales the whole original into the box, rounding half up, at least one pixel a side. A crop scales the
@@ -91,7 +100,7 @@ def _span(start: int, length: int, original: int, scaled: int) -> tuple[float, f
     return start * original / scaled, min((start + length) * original / scaled, original)
 
 
-def _scaled(original: Size, thumb: Thumb) -> Size:
+def _scaled(original: Size, thumb: Shape) -> Size:
     """The size of the whole original, scaled for `thumb`: to cover its box for a crop, else to fit in."""
     (width, height), (box_width, box_height) = original, thumb.size
     # Compared as products of integers, so that no rounding error decides which side touches the box.

@@ -1,4 +1,4 @@
-"""Naming: the rule from (original name, thumb) to thumb key, and back. Pure string work."""
+"""Naming: the rule from (original name, variant) to thumb key, and back. Pure string work."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import posixpath
 import re
 from typing import Final, Protocol, runtime_checkable
 
-from athumb_storage.specs import Thumb
+from athumb_storage.specs import Variant
 
 
 @runtime_checkable
 class Naming(Protocol):
     """Where thumbs are stored. A project may pass an object of its own with these three methods."""
 
-    def key(self, name: str, thumb_name: str, thumb: Thumb, extension: str) -> str:
-        """The thumb key for the original `name`; `extension`, without a dot, is that of the thumb's format."""
+    def key(self, name: str, variant: Variant) -> str:
+        """The thumb key of this variant for the original `name`."""
         ...
 
     def prefix(self, name: str) -> str | None:
@@ -58,8 +58,8 @@ class FolderNaming:
 
     _KEY: Final = re.compile(r"(.+)\.thumbs/[^/]+", re.DOTALL)
 
-    def key(self, name: str, thumb_name: str, thumb: Thumb, extension: str) -> str:
-        return f"{name}.thumbs/{thumb_name}.{extension}"
+    def key(self, name: str, variant: Variant) -> str:
+        return f"{name}.thumbs/{variant.thumb_name}.{variant.extension}"
 
     def prefix(self, name: str) -> str | None:
         return f"{name}.thumbs/"
@@ -76,14 +76,14 @@ class AthumbNaming:
     the names of originals, so there is neither a prefix nor a way back.
     """
 
-    def key(self, name: str, thumb_name: str, thumb: Thumb, extension: str) -> str:
+    def key(self, name: str, variant: Variant) -> str:
         folder, slash, file_name = name.rpartition("/")
-        stem, dot, own_extension = file_name.rpartition(".")
+        stem, dot, extension = file_name.rpartition(".")
         if not dot:
-            stem, own_extension = file_name, extension
-        if thumb.format:
-            own_extension = thumb.format.lower()
-        return f"{folder}{slash}{stem}_{thumb_name}.{own_extension}"
+            stem, extension = file_name, variant.extension
+        if variant.thumb.format:
+            extension = variant.thumb.format.lower()
+        return f"{folder}{slash}{stem}_{variant.thumb_name}.{extension}"
 
     def prefix(self, name: str) -> str | None:
         return None

@@ -62,6 +62,25 @@ class Thumb:
         return (canonical(self.format) if self.format else format_of_name(name)) or fallback
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variant:
+    """One stored file of a thumb."""
+
+    thumb_name: str
+    thumb: Thumb
+    format: str
+    """What its bytes are, a key of `formats.EXTENSIONS`."""
+    extension: str
+    """That of its format, without a dot."""
+    density: int = 1
+    """How many pixels it has, a side, for each pixel of the thumb's box."""
+
+    @classmethod
+    def of(cls, thumb_name: str, thumb: Thumb, image_format: str) -> Variant:
+        """The variant of a thumb in a format."""
+        return cls(thumb_name=thumb_name, thumb=thumb, format=image_format, extension=EXTENSIONS[image_format])
+
+
 def _checked_size(size: object) -> Size:
     match size:
         case (int(width), int(height)) if all(type(side) is int and 1 <= side <= MAX_SIDE for side in (width, height)):

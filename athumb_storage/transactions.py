@@ -9,25 +9,25 @@ from typing import Any, TypeVar, overload
 
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, transaction
 
-from athumb_storage.storages.upload import Saved, saved_names
+from athumb_storage.storages.journal import KeptJournals, kept_journals
 
 logger = logging.getLogger("athumb_storage")
 
 
-class _Saved(Saved):
-    """What was saved within one block."""
+class _Block(KeptJournals):
+    """The journals of what was saved within one block."""
 
     def __init__(self, alias: str) -> None:
         super().__init__()
         self.alias = alias
-        self.enclosing = saved_names.get()
+        self.enclosing = kept_journals.get()
         self.is_committed = False
 
     @property
-    def around(self) -> _Saved | None:
+    def around(self) -> _Block | None:
         """The block around this one that is a transaction of the same database."""
         block = self.enclosing
-        while isinstance(block, _Saved):
+        while isinstance(block, _Block):
             if block.alias == self.alias:
                 return block
             block = block.enclosing
@@ -62,36 +62,30 @@ def atomic(using: Any = None) -> Any:
 
 @contextmanager
 def _block(using: str | None) -> Iterator[None]:
-    saved = _Saved(using or DEFAULT_DB_ALIAS)
-    token = saved_names.set(saved)
+    block = _Block(using or DEFAULT_DB_ALIAS)
+    token = kept_journals.set(block)
     rolled_back = True
     try:
-        with transaction.atomic(using=using, durable=saved.around is None):
-            transaction.on_commit(saved.commit, using=using)  # before all others, one of which may fail
+        with transaction.atomic(using=using, durable=block.around is None):
+            transaction.on_commit(block.commit, using=using)  # before all others, one of which may fail
             yield
             rolled_back = transaction.get_rollback(using)
     except BaseException as error:
         # A constraint that is checked at the end refuses the commit; after other errors it may have been done.
-        rolled_back = (rolled_back or isinstance(error, IntegrityError)) and not saved.is_committed
-        if not rolled_back and not saved.is_committed:
-            _report(saved)
+        rolled_back = (rolled_back or isinstance(error, IntegrityError)) and not block.is_committed
+        if not rolled_back and not block.is_committed:
+            _report(block)
         raise
     finally:
-        saved_names.reset(token)
+        kept_journals.reset(token)
         if rolled_back:
-            _delete(saved)
-        elif saved.around is not None:
-            saved.around.extend(saved)
+            for journal in block:
+                journal.undo()
+        elif block.around is not None:
+            block.around.extend(block)
 
 
-def _delete(saved: _Saved) -> None:
-    for storage, keys in saved:
-        try:
-            storage._remove(keys)
-        except Exception:
-            logger.exception("Left behind by a transaction that was rolled back: %s", ", ".join(keys))
-
-
-def _report(saved: _Saved) -> None:
-    for _, keys in saved:
-        logger.error("May be left behind by a transaction whose commit got no answer: %s", ", ".join(keys))
+def _report(block: _Block) -> None:
+    for journal in block:
+        keys = ", ".join(journal.wait())
+        logger.error("May be left behind by a transaction whose commit got no answer: %s", keys)

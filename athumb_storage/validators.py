@@ -104,7 +104,7 @@ class UploadValidator:
 
     def _image(self, upload: Any, images_only: bool) -> Any:
         storage = self.field.storage
-        is_image = format_of(upload) in storage.allowed_formats
+        is_image = format_of(upload) in storage.options.allowed_formats
         if not is_image and not images_only:
             return None
         try:

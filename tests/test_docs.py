@@ -37,6 +37,7 @@ from athumb_storage import Thumb, fields, storages
 from athumb_storage.fields import ThumbsFieldFile, ThumbsFieldMixin
 from athumb_storage.management.commands.athumb_regen_field import Command
 from athumb_storage.naming import NAMINGS
+from athumb_storage.specs import Variant
 from athumb_storage.storages import S3ThumbnailStorage, ThumbnailStorageMixin
 from tests.conftest import draw
 
@@ -448,7 +449,9 @@ class TestReference:
 
     def test_namings(self):
         thumb = Thumb(size=(1, 1), format="WEBP")
-        expected = {name: naming.key("photos/cat.jpg", "large", thumb, "webp") for name, naming in NAMINGS.items()}
+        expected = {
+            name: naming.key("photos/cat.jpg", Variant.of("large", thumb, "WEBP")) for name, naming in NAMINGS.items()
+        }
         rows = table_of("docs/reference.md", "Namings")
         assert {row[0].strip('`"'): row[1].strip("`") for row in rows} == expected
 

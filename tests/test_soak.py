@@ -98,15 +98,17 @@ class TestAftermath:
     def test_a_part_of_another_upload(self, site, part):
         name, other = site.add(SMALL[0]), site.add(SMALL[1])
         keys = [one if part == "original" else site.storage.thumb_key(one, part) for one in (name, other)]
-        with site.storage._opened(keys[1]) as content:
-            site.storage._store_thumb(keys[0], content.read(), "image/jpeg")
+        with site.storage._open_original(keys[1]) as content:
+            site.storage._write_thumb(keys[0], content.read(), "image/jpeg", replace=True)
         (fault,) = site.examined().incomplete
         assert fault.startswith(name)
         assert part in fault
 
     def test_a_thumb_of_another_size(self, site):
         name = site.add(SMALL[0])
-        site.storage._store_thumb(site.storage.thumb_key(name, "large"), files.draw_one((320, 240)), "image/jpeg")
+        site.storage._write_thumb(
+            site.storage.thumb_key(name, "large"), files.draw_one((320, 240)), "image/jpeg", replace=True
+        )
         assert any("large is (320, 240)" in fault for fault in site.examined().incomplete)
 
     def test_sizes_in_the_row(self, site):

@@ -22,7 +22,7 @@ from athumb_storage.rendering.containers import png, tiff
 from athumb_storage.rendering.inspection import inspect
 from athumb_storage.rendering.limits import Deadline, Limits, size_of, watched
 from athumb_storage.rendering.plan import DECODE_SCALES, Plan, Step, make_plan
-from athumb_storage.specs import Thumb
+from athumb_storage.specs import Variant
 
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -59,19 +59,10 @@ _workers = SharedPool(available_cores(), "athumb-render")
 
 
 @dataclass(frozen=True)
-class Order:
-    """One thumb that is wanted: its thumb name, its Thumb, and the format its bytes shall have."""
-
-    thumb_name: str
-    thumb: Thumb
-    format: str
-
-
-@dataclass(frozen=True)
 class Rendered:
-    """One thumb as it came out: its encoded bytes, and its width and height in pixels."""
+    """One variant as it came out: its encoded bytes, and its width and height in pixels."""
 
-    order: Order
+    variant: Variant
     data: bytes
     size: Size
 
@@ -83,14 +74,14 @@ def can_write(format: str) -> bool:  # noqa: A002, it is the option's name
 
 
 def render(
-    reader: BinaryIO, image_format: str, orders: Sequence[Order], limits: Limits = _DEFAULT_LIMITS
+    reader: BinaryIO, image_format: str, variants: Sequence[Variant], limits: Limits = _DEFAULT_LIMITS
 ) -> Iterator[Rendered]:
     """The thumbs of the image in `reader`, each as soon as it is encoded.
 
     Args:
         reader: the original's bytes. It is read by this thread alone and left open.
         image_format: what `formats.sniff` said of them; no other format is tried.
-        orders: the thumbs that are wanted.
+        variants: what is wanted.
         limits: what the image may have.
 
     Raises:
@@ -103,17 +94,17 @@ def render(
         deadline = Deadline(limits)
         image = _opened(watched(reader, deadline), image_format, limits)
         orientation = _orientation(image, reader)
-        plan = _planned(image, orientation, orders)
+        plan = _planned(image, orientation, variants)
         decoded = _decoded(image, plan.scale)
-    by_name = {order.thumb_name: order for order in orders}
+    by_name = {variant.thumb_name: variant for variant in variants}
     running: list[Future[Rendered]] = []
     for step, scaled in _scaled(decoded, plan):
         deadline.check()
-        order = by_name[step.thumb_name]
+        variant = by_name[step.thumb_name]
         if scaled.width * scaled.height < _SMALL:
-            yield _finished(scaled, orientation, order, deadline)
+            yield _finished(scaled, orientation, variant, deadline)
         else:
-            running.append(_workers.submit(_finished, scaled, orientation, order, deadline))
+            running.append(_workers.submit(_finished, scaled, orientation, variant, deadline))
         for job in [job for job in running if job.done()]:
             running.remove(job)
             yield job.result()
@@ -121,7 +112,7 @@ def render(
         yield job.result()
 
 
-def check(reader: BinaryIO, image_format: str, limits: Limits = _DEFAULT_LIMITS) -> Image.Image:
+def verify_decodable(reader: BinaryIO, image_format: str, limits: Limits = _DEFAULT_LIMITS) -> Image.Image:
     """Decode the image in `reader` as cheaply as possible, to prove that its thumbs could be rendered.
 
     Args:
@@ -202,10 +193,10 @@ def _can_be_scaled(image: Image.Image) -> bool:
     return image.format in ("JPEG", "MPO")
 
 
-def _planned(image: Image.Image, orientation: int, orders: Sequence[Order]) -> Plan:
+def _planned(image: Image.Image, orientation: int, variants: Sequence[Variant]) -> Plan:
     shown = upright(image.size, orientation)
     placements: dict[str, Placement] = {
-        order.thumb_name: as_stored(place(shown, order.thumb), orientation, image.size) for order in orders
+        variant.thumb_name: as_stored(place(shown, variant.thumb), orientation, image.size) for variant in variants
     }
     return make_plan(placements, scaled_decode=_can_be_scaled(image))
 
@@ -262,21 +253,21 @@ def _strip(source: Image.Image, width: int, height: int, box: Box) -> Image.Imag
     return source.resize((width, height), Image.Resampling.LANCZOS, box=box)
 
 
-def _finished(image: Image.Image, orientation: int, order: Order, deadline: Deadline) -> Rendered:
+def _finished(image: Image.Image, orientation: int, variant: Variant, deadline: Deadline) -> Rendered:
     deadline.check()
     if orientation in _TURNS:
         image = image.transpose(_TURNS[orientation])
-    if order.format in _WITHOUT_ALPHA:
+    if variant.format in _WITHOUT_ALPHA:
         image = flattened(image)
-    options: dict[str, Any] = {"quality": order.thumb.quality} if order.format in _WITH_QUALITY else {}
-    if not can_write(order.format):
-        raise RenderingError(f"thumb {order.thumb_name!r}: the installed Pillow cannot write {order.format}")
+    options: dict[str, Any] = {"quality": variant.thumb.quality} if variant.format in _WITH_QUALITY else {}
+    if not can_write(variant.format):
+        raise RenderingError(f"thumb {variant.thumb_name!r}: the installed Pillow cannot write {variant.format}")
     output = io.BytesIO()
     try:
-        image.save(output, order.format, **options)
+        image.save(output, variant.format, **options)
     except MemoryError:
         raise
     except Exception as error:
-        raise RenderingError(f"thumb {order.thumb_name!r} cannot be encoded as {order.format}: {error}") from error
+        raise RenderingError(f"thumb {variant.thumb_name!r} cannot be encoded as {variant.format}: {error}") from error
     deadline.check()
-    return Rendered(order, output.getvalue(), image.size)
+    return Rendered(variant, output.getvalue(), image.size)

@@ -1,24 +1,80 @@
-"""The options of a storage, checked when it is made. Each check raises `ValueError`."""
+"""The options that every storage with thumbs has, as one value that checks itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from dataclasses import dataclass, fields
+from typing import Any, Final
 
 from athumb_storage.formats import EXTENSIONS, MIME_TYPES, canonical
 from athumb_storage.naming import NAMINGS, Naming
+from athumb_storage.rendering import Limits
+from athumb_storage.specs import ThumbSet
 
 ON_ERROR: Final = ("raise", "skip")
 
 
-def checked_fallback(fallback: str) -> str:
-    known = canonical(fallback)
-    if known is None:
-        raise ValueError(f"{fallback!r} is none of {', '.join(EXTENSIONS)}")
-    return known
+@dataclass(frozen=True, kw_only=True)
+class StorageOptions:
+    """What a project may say of a storage with thumbs.
+
+    Raises:
+        ValueError: an option is wrong; the message names it.
+    """
+
+    thumbs: ThumbSet | None = None
+    """The storage's own thumbs, or what makes a ThumbSet; None takes those of the setting `ATHUMB_THUMBS`."""
+    naming: Naming = NAMINGS["folder"]
+    """"folder", "athumb", or an object with the methods of `naming.Naming`."""
+    fallback_format: str = "JPEG"
+    """The format of a thumb where neither its Thumb nor the original's name tells one."""
+    allowed_formats: frozenset[str] = frozenset(MIME_TYPES)
+    """The formats of originals that are opened; to others no thumbs are made."""
+    max_pixels: int | None = Limits.max_pixels
+    max_frames: int | None = Limits.max_frames
+    max_bytes: int | None = Limits.max_bytes
+    time_budget: float | None = Limits.time_budget
+    """These four are the limits of an image, see `rendering.Limits`."""
+    strip_original: bool = False
+    """Whether originals are stored without their metadata; the pixels stay as they are, byte for byte."""
+    on_error: str = "raise"
+    """"raise" refuses an image whose thumbs cannot be made; "skip" stores it without them."""
+    placeholder_url: str | None = None
+    """What `url_for_thumb` gives for an original that was stored without thumbs."""
+
+    def __post_init__(self) -> None:
+        for option, parse in _PARSERS.items():
+            try:
+                object.__setattr__(self, option, parse(getattr(self, option)))
+            except ValueError as error:
+                raise ValueError(f"option {option!r}: {error}") from error
+        self.limits  # noqa: B018, it checks the four
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            max_pixels=self.max_pixels,
+            max_frames=self.max_frames,
+            max_bytes=self.max_bytes,
+            time_budget=self.time_budget,
+        )
 
 
-def checked_naming(naming: str | Naming) -> Naming:
+def parse_on_error(on_error: str) -> str:
+    """
+    Raises:
+        ValueError: it is no way to go on after an error.
+    """
+    if on_error not in ON_ERROR:
+        raise ValueError(f"{on_error!r} is none of {', '.join(ON_ERROR)}")
+    return on_error
+
+
+def _parse_thumbs(thumbs: Any) -> ThumbSet | None:
+    return None if thumbs is None else ThumbSet(thumbs)
+
+
+def _parse_naming(naming: str | Naming) -> Naming:
     if isinstance(naming, str):
         if naming not in NAMINGS:
             raise ValueError(f"{naming!r} is none of {', '.join(NAMINGS)}")
@@ -28,7 +84,14 @@ def checked_naming(naming: str | Naming) -> Naming:
     return naming
 
 
-def checked_formats(formats: Iterable[str]) -> frozenset[str]:
+def _parse_fallback(fallback: str) -> str:
+    known = canonical(fallback)
+    if known is None:
+        raise ValueError(f"{fallback!r} is none of {', '.join(EXTENSIONS)}")
+    return known
+
+
+def _parse_formats(formats: Iterable[str]) -> frozenset[str]:
     if isinstance(formats, str):
         raise ValueError(f"a list of formats is wanted, not {formats!r}")  # noqa: TRY004
     names = {name: canonical(name) or name.upper() for name in formats}
@@ -38,7 +101,14 @@ def checked_formats(formats: Iterable[str]) -> frozenset[str]:
     return frozenset(names.values())
 
 
-def checked_on_error(on_error: str) -> str:
-    if on_error not in ON_ERROR:
-        raise ValueError(f"{on_error!r} is none of {', '.join(ON_ERROR)}")
-    return on_error
+_PARSERS: Final = {
+    "thumbs": _parse_thumbs,
+    "naming": _parse_naming,
+    "fallback_format": _parse_fallback,
+    "allowed_formats": _parse_formats,
+    "on_error": parse_on_error,
+}
+"""What an option is made of, and how."""
+
+OPTIONS: Final = tuple(field.name for field in fields(StorageOptions))
+"""The names of all of them."""

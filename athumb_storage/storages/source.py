@@ -25,26 +25,29 @@ class Source:
     back, a wrapper that decrypts) is copied once, to memory while it is small and to a temporary file above
     `FILE_UPLOAD_MAX_MEMORY_SIZE`. The content itself stays open, so that Django can go on with it.
 
+    Args:
+        content: the upload.
+        pieces: its bytes, where they are not those of `content` any more.
+
     Raises:
         ValueError: the content is closed and cannot be opened again.
     """
 
-    def __init__(self, content: File[Any]) -> None:
+    def __init__(self, content: File[Any], pieces: Iterator[bytes] | None = None) -> None:
         self._closing = ExitStack()
+        self._data: bytes | None = None
+        self._path: Path | None = None
         self.content = _rewound(content)
-        self._data = _bytes_in_memory(content)
-        self._path = None if self._data is not None else _path_on_disk(content)
+        if pieces is None:
+            self._data = _bytes_in_memory(content)
+            self._path = None if self._data is not None else _path_on_disk(content)
         if self._data is None and self._path is None:
             try:
-                self._copy(content)
+                self._keep(_chunks(content) if pieces is None else pieces)
+                self.content = self._replayed(content, is_other=pieces is not None)
             except BaseException:
                 self._closing.close()
                 raise
-
-    @classmethod
-    def of_pieces(cls, pieces: Iterator[bytes], name: str | None) -> Source:
-        """The source that these pieces make up."""
-        return cls(File(io.BufferedReader(_Pieces(pieces)), name=name))
 
     def __enter__(self) -> Source:
         return self
@@ -70,50 +73,30 @@ class Source:
         """How many bytes there are."""
         return len(self._data or b"") if self._path is None else self._path.stat().st_size
 
-    def _copy(self, content: File[Any]) -> None:
-        """Keep a copy, because the content itself can be read only once or by one reader at a time."""
+    def _keep(self, chunks: Iterator[bytes]) -> None:
+        """Keep a copy, because what these come from can be read only once or by one reader at a time."""
         limit = settings.FILE_UPLOAD_MAX_MEMORY_SIZE
-        start = _read(content, limit + 1)
-        if len(start) <= limit:
-            self._data = start
+        start = b""
+        for chunk in chunks:
+            start += chunk
+            if len(start) > limit:
+                break
         else:
-            folder = settings.FILE_UPLOAD_TEMP_DIR
-            copy = self._closing.enter_context(tempfile.NamedTemporaryFile(dir=folder))  # noqa: SIM115, closed by close()
-            copy.write(start)
-            while chunk := _read(content, File.DEFAULT_CHUNK_SIZE):
-                copy.write(chunk)
-            copy.flush()
-            self._path = Path(copy.name)
-        self.content = self._replayed(content)
+            self._data = start
+            return
+        folder = settings.FILE_UPLOAD_TEMP_DIR
+        copy = self._closing.enter_context(tempfile.NamedTemporaryFile(dir=folder))  # noqa: SIM115, closed by close()
+        copy.write(start)
+        copy.writelines(chunks)
+        copy.flush()
+        self._path = Path(copy.name)
 
-    def _replayed(self, content: File[Any]) -> File[Any]:
-        """The content as another storage may read it: itself if it can go back, else the copy."""
-        if _goes_back(content):
+    def _replayed(self, content: File[Any], *, is_other: bool) -> File[Any]:
+        """The content as another storage may read it: itself if it can go back and is the same, else the copy."""
+        if _goes_back(content) and not is_other:
             content.seek(0)
             return content
         return File(self._closing.enter_context(self.open()), name=content.name)
-
-
-class _Pieces(io.RawIOBase):
-    """A stream of what an iterator yields."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            try:
-                self._rest = next(self._pieces)
-            except StopIteration:
-                return 0
-        size = min(len(buffer), len(self._rest))
-        buffer[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
 
 
 def _rewound(content: File[Any]) -> File[Any]:
@@ -152,6 +135,13 @@ def _path_on_disk(content: Any) -> Path | None:
     # By now the path may lead to nothing, or to another file.
     same = path and path.is_file() and os.path.samestat(path.stat(), os.fstat(inner.fileno()))
     return path if same else None
+
+
+def _chunks(content: File[Any]) -> Iterator[bytes]:
+    # The first as long as what is kept in memory, and one byte more to see whether it is longer.
+    yield _read(content, settings.FILE_UPLOAD_MAX_MEMORY_SIZE + 1)
+    while chunk := _read(content, File.DEFAULT_CHUNK_SIZE):
+        yield chunk
 
 
 def _read(content: File[Any], size: int) -> bytes:

@@ -78,10 +78,10 @@ def render(data: bytes, wanted: WantedSet) -> dict[str, bytes]:
 
     try:
         from athumb_storage import ThumbSet
-        from athumb_storage.rendering import Order
-        from athumb_storage.rendering import render as render_orders
+        from athumb_storage.rendering import render as render_variants
+        from athumb_storage.specs import Variant
     except ImportError as error:
         raise Unavailable(error) from error
     thumbs = ThumbSet(wanted.as_thumbs())
-    orders = [Order(name, thumb, wanted.format) for name, thumb in thumbs.items()]
-    return {done.order.thumb_name: done.data for done in render_orders(io.BytesIO(data), "JPEG", orders)}
+    variants = [Variant.of(name, thumb, wanted.format) for name, thumb in thumbs.items()]
+    return {done.variant.thumb_name: done.data for done in render_variants(io.BytesIO(data), "JPEG", variants)}

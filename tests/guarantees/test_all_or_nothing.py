@@ -20,6 +20,7 @@ from django.core.files.base import ContentFile
 from PIL import Image
 
 from athumb_storage import AthumbError, Thumb, UploadedImageIsUnreadableError, UploadFailed
+from athumb_storage.concurrency import ThisThread
 from athumb_storage.storages import InMemoryThumbnailStorage, S3ThumbnailStorage
 from tests.conftest import content_of, draw, stored, upload
 from tests.faults import (
@@ -203,7 +204,7 @@ def outcome(action: Callable[..., Any], *args: Any) -> Any:
 
 def assert_complete(lane: Lane, name: str) -> None:
     """The blue image that is stored as `name` is there with all its thumbs, and nothing else changed."""
-    keys = {thumb: lane.direct.naming.key(name, thumb, None, _extension(thumb)) for thumb in SIZES}
+    keys = {thumb: f"{name}.thumbs/{thumb}.{_extension(thumb)}" for thumb in SIZES}
     assert lane.changed() == {name, *keys.values()}
     assert lane.content(name) == BLUE
     for thumb, key in keys.items():
@@ -444,9 +445,15 @@ def test_what_cannot_be_removed_is_told_and_logged(lane, broken_storage, caplog,
         assert any(key in message for message in errors_in(caplog))
 
 
+class Hasty(ThisThread):
+    """The original is stored before anything is rendered."""
+
+    overlap = True
+
+
 def test_what_a_refused_image_leaves_behind_is_told_and_logged(lane, broken_storage, caplog, monkeypatch):
     storage = broken_storage(lane, ONCE, conditional_writes=True)
-    monkeypatch.setattr(S3ThumbnailStorage, "_submit", _done_at_once(S3ThumbnailStorage._submit))
+    monkeypatch.setattr(S3ThumbnailStorage, "_threads", Hasty())
     lane.proxy.scripted(lane.bucket, lambda request: ERROR if request.removes else None)
     data = noise()
     result = outcome(storage.save, NAME, ContentFile(data[: len(data) // 2]))
@@ -455,17 +462,6 @@ def test_what_a_refused_image_leaves_behind_is_told_and_logged(lane, broken_stor
     assert left <= set(result.left_behind)
     for key in left:
         assert any(key in message for message in errors_in(caplog))
-
-
-def _done_at_once(submit: Any) -> Any:
-    """The original is stored before anything is rendered."""
-
-    def submit_and_wait(storage, function, *args):
-        job = submit(storage, function, *args)
-        job.result()
-        return job
-
-    return submit_and_wait
 
 
 # Uploads that replace

@@ -15,7 +15,7 @@ from django.test.utils import isolate_apps
 
 from athumb_storage.fields import FileWithThumbsField
 from athumb_storage.storages import FileSystemThumbnailStorage, S3ThumbnailStorage
-from athumb_storage.storages.names import safe_name
+from athumb_storage.storages.filenames import safe_name
 from tests.conftest import content_of, draw, stored
 
 THUMBS = {"small": {"size": (9, 9)}, "a_longer_name": {"size": (8, 8)}}

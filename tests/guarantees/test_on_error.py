@@ -75,14 +75,14 @@ def errors_in(caplog):
 
 def breaks_a_thumb(storage, end=".webp"):
     """One of the thumbs cannot be stored."""
-    store = type(storage)._store_thumb
+    write = type(storage)._write_thumb
 
-    def fails_once(key, data, content_type):
+    def fails_once(key, *args, **options):
         if key.endswith(end):
             raise OSError("the disk is full")
-        store(storage, key, data, content_type)
+        return write(storage, key, *args, **options)
 
-    storage.__dict__["_store_thumb"] = fails_once
+    storage.__dict__["_write_thumb"] = fails_once
 
 
 def is_kept_alone(storage, name, data):
@@ -208,10 +208,8 @@ def test_what_is_no_image_is_refused_all_the_same(make_storage, heard, data):
 @pytest.mark.parametrize("data", [GOOD, CUT_OFF], ids=["good", "cut off"])
 def test_an_original_that_cannot_be_stored_is_no_matter_of_thumbs(heard, caplog, placeholder, data):
     class Full(ThumbShelf):
-        def _save_plain(self, name, content):
-            if ".thumbs" not in name:
-                raise OSError("the disk is full")
-            return super()._save_plain(name, content)
+        def _write_upload(self, *args, **options):
+            raise OSError("the disk is full")
 
     storage = Full(thumbs=THUMBS, on_error="skip", placeholder_url=placeholder)
     with pytest.raises(UploadFailed, match="the disk is full"):
@@ -243,8 +241,8 @@ def test_nor_on_s3(make_s3, heard, claim):
 
 def test_a_key_outside_of_the_storage_is_refused_all_the_same(make_s3, heard):
     class Outside:
-        def key(self, name, thumb_name, thumb, extension):
-            return f"../outside/{thumb_name}.{extension}"
+        def key(self, name, variant):
+            return f"../outside/{variant.thumb_name}.{variant.extension}"
 
         def prefix(self, name):
             return None
@@ -272,7 +270,7 @@ def test_they_can_be_generated_later(make_storage):
     breaks_a_thumb(storage)
     name = storage.save("cat.jpg", ContentFile(GOOD))
     assert is_kept_alone(storage, name, GOOD)
-    del storage.__dict__["_store_thumb"]
+    del storage.__dict__["_write_thumb"]
     storage.generate_thumbs(name)
     assert stored(storage) == ["cat.jpg", "cat.jpg.thumbs/small.jpg", "cat.jpg.thumbs/web.webp"]
 

@@ -82,10 +82,10 @@ def test_what_is_of_no_use_any_more_is_removed(make, filled, thumbs, data, expec
 def test_thumbs_that_fail_leave_none_of_the_old(make, filled, placeholder, data):
     storage = make(thumbs={"web": THUMBS["web"]}, on_error="skip", placeholder_url=placeholder)
 
-    def fails(*_):
+    def fails(*_, **options):
         raise OSError("the disk is full")
 
-    storage.__dict__["_store_thumb"] = fails
+    storage.__dict__["_write_thumb"] = fails
     assert storage.save("cat.jpg", ContentFile(data)) == "cat.jpg"
     assert stored(storage) == sorted(["cat.jpg", *NAMESAKE])
     assert content_of(storage, "cat.jpg") == data
@@ -116,7 +116,7 @@ def test_a_listing_that_fails_is_logged_and_fails_nothing(make, filled, caplog):
     def fails(*_):
         raise OSError("may not list")
 
-    storage.__dict__["_listed"] = fails
+    storage.__dict__["_list_folder"] = fails
     for data in (BLUE, b"plain text"):
         caplog.clear()
         assert storage.save("cat.jpg", ContentFile(data)) == "cat.jpg"

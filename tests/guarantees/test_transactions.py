@@ -436,10 +436,10 @@ def test_a_thread_that_is_started_within_is_not_part_of_it():
 
 
 def test_without_a_block_nothing_is_remembered():
-    from athumb_storage.storages.upload import saved_names
+    from athumb_storage.storages.journal import kept_journals
 
     default_storage.save("cat.jpg", upload())
-    assert saved_names.get() is None
+    assert kept_journals.get() is None
 
 
 @both

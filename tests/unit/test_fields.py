@@ -236,9 +236,13 @@ class Counting(InMemoryThumbnailStorage):
         super().__init__(**options)
         self.count = 0
 
-    def _save_plain(self, name, content):
+    def _write_upload(self, *args, **options):
         self.count += 1
-        return super()._save_plain(name, content)
+        return super()._write_upload(*args, **options)
+
+    def _write_thumb(self, *args, **options):
+        self.count += 1
+        return super()._write_thumb(*args, **options)
 
 
 @pytest.fixture

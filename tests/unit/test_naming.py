@@ -4,8 +4,11 @@ import pytest
 
 from athumb_storage import Thumb
 from athumb_storage.naming import NAMINGS, AthumbNaming, FolderNaming, Naming, is_marked, marked, unmarked
+from athumb_storage.specs import Variant
 
 PLAIN = Thumb(size=(9, 9))
+LARGE = Variant.of("large", PLAIN, "JPEG")
+LARGE_WEBP = Variant.of("large", PLAIN, "WEBP")
 NAMES = [
     "cat.jpg",
     "photos/cat.jpg",
@@ -31,14 +34,14 @@ def test_an_object_without_the_methods_is_no_naming():
 
 
 def test_thumbs_lie_in_a_folder_beside_the_original():
-    assert FolderNaming().key("photos/cat.jpg", "large", PLAIN, "jpg") == "photos/cat.jpg.thumbs/large.jpg"
-    assert FolderNaming().key("photos/cat.jpg", "large", PLAIN, "webp") == "photos/cat.jpg.thumbs/large.webp"
+    assert FolderNaming().key("photos/cat.jpg", LARGE) == "photos/cat.jpg.thumbs/large.jpg"
+    assert FolderNaming().key("photos/cat.jpg", LARGE_WEBP) == "photos/cat.jpg.thumbs/large.webp"
 
 
 @pytest.mark.parametrize("thumb_name", ["large", "60x60", "2.5x", "groß", "a b"])
 @pytest.mark.parametrize("name", [*NAMES, "photos/cat.jpg.thumbs/large.jpg"])
 def test_the_way_back_from_a_key(name, thumb_name):
-    key = FolderNaming().key(name, thumb_name, PLAIN, "jpg")
+    key = FolderNaming().key(name, Variant.of(thumb_name, PLAIN, "JPEG"))
     assert FolderNaming().original(key) == name
 
 
@@ -46,9 +49,9 @@ def test_the_way_back_from_a_key(name, thumb_name):
 def test_a_prefix_is_that_of_the_keys_of_one_original(name):
     prefix = FolderNaming().prefix(name)
     assert prefix.endswith("/")
-    assert FolderNaming().key(name, "large", PLAIN, "jpg").startswith(prefix)
+    assert FolderNaming().key(name, LARGE).startswith(prefix)
     others = [other for other in NAMES if other != name]
-    assert not any(FolderNaming().key(other, "large", PLAIN, "jpg").startswith(prefix) for other in others)
+    assert not any(FolderNaming().key(other, LARGE).startswith(prefix) for other in others)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +62,7 @@ def test_what_is_no_thumb_key(key):
 
 
 def test_originals_that_differ_only_by_extension_share_no_thumb():
-    keys = {FolderNaming().key(name, "large", PLAIN, "jpg") for name in ("a.png", "a.jpg", "a")}
+    keys = {FolderNaming().key(name, LARGE) for name in ("a.png", "a.jpg", "a")}
     assert len(keys) == 3
 
 
@@ -82,7 +85,8 @@ def test_originals_that_differ_only_by_extension_share_no_thumb():
 )
 def test_the_rules_of_the_seed_library(name, format_, extension, key):
     thumb = Thumb(size=(9, 9), format=format_)
-    assert AthumbNaming().key(name, "large", thumb, extension) == key
+    variant = Variant(thumb_name="large", thumb=thumb, format="JPEG", extension=extension)
+    assert AthumbNaming().key(name, variant) == key
 
 
 def test_the_seed_library_has_no_way_back():

@@ -57,11 +57,12 @@ def test_rendering_works_without_django():
 import io
 from PIL import Image
 from athumb_storage import Thumb
-from athumb_storage.rendering import Order, render
+from athumb_storage.specs import Variant
+from athumb_storage.rendering import render
 output = io.BytesIO()
 Image.new("RGB", (30, 20)).save(output, "PNG")
 output.seek(0)
-[result] = render(output, "PNG", [Order("small", Thumb(size=(15, 15)), "WEBP")])
+[result] = render(output, "PNG", [Variant.of("small", Thumb(size=(15, 15)), "WEBP")])
 assert result.size == (15, 10)
 import sys
 assert "django" not in sys.modules

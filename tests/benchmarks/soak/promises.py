@@ -8,7 +8,7 @@ from statistics import median
 from typing import Final
 
 from athumb_storage.concurrency import available_cores
-from athumb_storage.storages.client import POOL_SIZE
+from athumb_storage.storages.s3.client import POOL_SIZE
 from tests.benchmarks.soak import servers
 from tests.benchmarks.soak.clients import REFUSED, STORED, Answer
 from tests.benchmarks.soak.run import Run

@@ -6,8 +6,8 @@ import math
 from PIL import Image, ImageChops, ImageStat
 
 from athumb_storage.formats import HEAD_SIZE, sniff
-from athumb_storage.rendering import Order, render
-from athumb_storage.specs import Thumb
+from athumb_storage.rendering import render
+from athumb_storage.specs import Thumb, Variant
 
 RED, LIME, BLUE, YELLOW = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)
 CORNERS = (RED, LIME, BLUE, YELLOW)
@@ -51,8 +51,8 @@ def decoded(data):
 
 def rendered(data, thumbs, format_="PNG"):
     """Thumb name -> what came out, of thumbs that name no format of their own."""
-    orders = [Order(name, thumb, thumb.format or format_) for name, thumb in thumbs.items()]
-    return {result.order.thumb_name: result for result in render(io.BytesIO(data), sniff(data[:HEAD_SIZE]), orders)}
+    variants = [Variant.of(name, thumb, thumb.format or format_) for name, thumb in thumbs.items()]
+    return {result.variant.thumb_name: result for result in render(io.BytesIO(data), sniff(data[:HEAD_SIZE]), variants)}
 
 
 def thumb_of(data, format_="PNG", **options):

@@ -10,7 +10,8 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from athumb_storage import RenderingError, Thumb, UploadedImageIsUnreadableError
 from athumb_storage.concurrency import SharedPool
 from athumb_storage.geometry import place, upright
-from athumb_storage.rendering import Order, can_write, render
+from athumb_storage.rendering import can_write, render
+from athumb_storage.specs import Variant
 from tests.conftest import PHOTOS
 from tests.unit.rendering import (
     BLUE,
@@ -218,7 +219,7 @@ def test_the_bytes_are_of_the_format_that_is_ordered(format_, original):
     assert image.format == format_
     assert image.size == result.size == (60, 40)
     assert corners_of(image) == [near(colour, 12) for colour in CORNERS]
-    assert result.order == Order("thumb", Thumb(size=(60, 60)), format_)
+    assert result.variant == Variant.of("thumb", Thumb(size=(60, 60)), format_)
 
 
 @pytest.mark.parametrize("format_", ["JPEG", "WEBP", "AVIF"])
@@ -320,7 +321,7 @@ def test_no_orders_give_no_thumbs():
 
 def test_the_reader_stays_open():
     reader = io.BytesIO(saved(quadrants()))
-    assert list(render(reader, "PNG", [Order("thumb", Thumb(size=(20, 20)), "PNG")]))
+    assert list(render(reader, "PNG", [Variant.of("thumb", Thumb(size=(20, 20)), "PNG")]))
     assert not reader.closed
 
 
@@ -328,7 +329,7 @@ def noise(size=(300, 200)):
     return smooth_photo(size).effect_spread(20)
 
 
-@pytest.mark.parametrize("orders", [[], [Order("thumb", Thumb(size=(20, 20)), "PNG")]], ids=["none", "one"])
+@pytest.mark.parametrize("orders", [[], [Variant.of("thumb", Thumb(size=(20, 20)), "PNG")]], ids=["none", "one"])
 @pytest.mark.parametrize("format_", [*FORMATS, "BMP", "TIFF"])
 def test_a_truncated_image_is_unreadable(format_, orders):
     data = saved(noise(), format_)
@@ -360,7 +361,7 @@ def test_a_thumb_that_cannot_be_encoded_is_named(monkeypatch):
         raise OSError("encoder error -2")
 
     monkeypatch.setitem(Image.SAVE, "GIF", fail)
-    orders = [Order("small", Thumb(size=(20, 20)), "PNG"), Order("large", Thumb(size=(60, 60)), "GIF")]
+    orders = [Variant.of("small", Thumb(size=(20, 20)), "PNG"), Variant.of("large", Thumb(size=(60, 60)), "GIF")]
     with pytest.raises(RenderingError, match=r"'large'.*GIF.*encoder error -2"):
         list(render(io.BytesIO(saved(quadrants())), "PNG", orders))
 

@@ -315,9 +315,9 @@ def test_a_name_that_cannot_be_made_short_enough_is_refused(make_storage):
 class Outside:
     """A naming that puts one thumb outside of the storage."""
 
-    def key(self, name, thumb_name, thumb, extension):
-        folder = "../outside" if thumb_name == "web" else f"{name}.thumbs"
-        return f"{folder}/{thumb_name}.{extension}"
+    def key(self, name, variant):
+        folder = "../outside" if variant.thumb_name == "web" else f"{name}.thumbs"
+        return f"{folder}/{variant.thumb_name}.{variant.extension}"
 
     def prefix(self, name):
         return f"{name}.thumbs/"
@@ -328,14 +328,14 @@ class Outside:
 
 def test_a_thumb_that_cannot_be_stored_leaves_nothing_behind(make_storage):
     storage = make_storage(thumbs=THUMBS)
-    store = storage._store_thumb
+    write = storage._write_thumb
 
-    def fails_once(key, data, content_type):
+    def fails_once(key, *args, **options):
         if key.endswith("web.webp"):
             raise OSError("the disk is full")
-        store(key, data, content_type)
+        return write(key, *args, **options)
 
-    storage._store_thumb = fails_once
+    storage._write_thumb = fails_once
     storage.save("other.txt", ContentFile(b"other"))
     with pytest.raises(UploadFailed, match=r"photos/cat\.jpg.*the disk is full") as caught:
         storage.save("photos/cat.jpg", upload())
@@ -343,7 +343,7 @@ def test_a_thumb_that_cannot_be_stored_leaves_nothing_behind(make_storage):
     assert caught.value.left_behind == ()
     assert isinstance(caught.value.__cause__, OSError)
     assert stored(storage) == ["other.txt"]
-    del storage._store_thumb
+    del storage._write_thumb
     assert storage.save("photos/cat.jpg", upload()) == "photos/cat.jpg"
 
 
@@ -351,10 +351,10 @@ def test_a_failed_save_leaves_its_namesake_alone(make_storage):
     storage = make_storage(thumbs=THUMBS)
     storage.save("cat.jpg", upload())
 
-    def fails(key, data, content_type):
+    def fails(*_, **options):
         raise OSError("the disk is full")
 
-    storage._store_thumb = fails
+    storage._write_thumb = fails
     with pytest.raises(UploadFailed):
         storage.save("cat.jpg", upload(color="blue"))
     assert stored(storage) == KEYS
@@ -382,10 +382,10 @@ def test_a_thumb_that_cannot_be_written_in_its_format_leaves_nothing_behind(make
 def test_what_could_not_be_removed_again_is_told_and_logged(make_storage, caplog):
     storage = make_storage(thumbs={"small": {"size": (30, 30)}})
 
-    def fails(*_):
+    def fails(*_, **options):
         raise OSError("the disk is gone")
 
-    storage._store_thumb = storage._remove = fails
+    storage._write_thumb = storage._remove = fails
     with pytest.raises(UploadFailed, match=r"left behind: .*cat\.jpg") as caught:
         storage.save("cat.jpg", upload())
     assert "cat.jpg" in caught.value.left_behind
@@ -679,8 +679,8 @@ def test_the_naming_of_athumb(make_storage, name, thumb, key):
 class Elsewhere:
     """A project's own naming: all thumbs in one folder."""
 
-    def key(self, name, thumb_name, thumb, extension):
-        return f"thumbs/{thumb.size[0]}/{name}/{thumb_name}.{extension}"
+    def key(self, name, variant):
+        return f"thumbs/{variant.thumb.size[0]}/{name}/{variant.thumb_name}.{variant.extension}"
 
     def prefix(self, name):
         return None

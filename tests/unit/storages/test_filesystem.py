@@ -105,8 +105,8 @@ def test_uploads_of_one_name_at_the_same_moment_each_get_their_own(storage):
 
 def test_a_thumb_whose_folder_is_a_file_fails_the_upload(tmp_path):
     class InOneFolder:
-        def key(self, name, thumb_name, thumb, extension):
-            return f"thumbs/{name}/{thumb_name}.{extension}" if thumb_name == "web" else f"{name}.{thumb_name}"
+        def key(self, name, variant):
+            return f"thumbs/{name}" if variant.thumb_name == "web" else f"{name}.{variant.thumb_name}"
 
         def prefix(self, name):
             return None
@@ -201,7 +201,7 @@ def test_an_upload_on_disk_can_be_stored_a_second_time(tmp_path, large_upload):
 
 def test_an_upload_on_disk_is_kept_without_its_thumbs(tmp_path, large_upload):
     class Full(FileSystemThumbnailStorage):
-        def _store_thumb(self, key, data, content_type):
+        def _write_thumb(self, *args, **options):
             raise OSError("no space left")
 
     options = {"thumbs": {"big": {"size": (9, 9)}}, "on_error": "skip", "placeholder_url": "/none.png"}

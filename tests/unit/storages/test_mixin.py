@@ -89,11 +89,14 @@ def test_thumbs_are_generated_again_in_place(shelf):
 
 
 def test_a_storage_that_renames_a_thumb_is_told_of():
-    class Renaming(ThumbShelf):
-        def _save_plain(self, name, content):
-            return super()._save_plain(name.replace("/web.", "/net."), content)
+    class Renaming(Shelf):
+        def _save(self, name, content):
+            return super()._save(name.replace("/web.", "/net."), content)
 
-    shelf = Renaming(thumbs=THUMBS)
+    class ThumbRenaming(ThumbnailStorageMixin, Renaming):
+        pass
+
+    shelf = ThumbRenaming(thumbs=THUMBS)
     with pytest.raises(AthumbError, match=r"'cat\.jpg\.thumbs/web\.webp' as 'cat\.jpg\.thumbs/net\.webp'"):
         shelf.save("cat.jpg", upload())
     assert shelf.files == {}
@@ -115,10 +118,10 @@ def test_a_storage_that_renames_originals_has_their_thumbs_beside_them():
 
 def test_a_storage_that_fails_is_named_and_left_as_it_was():
     class Full(ThumbShelf):
-        def _store_thumb(self, key, data, content_type):
+        def _write_thumb(self, *args, **options):
             if len(self.files) == 3:
                 raise OSError("full")
-            super()._store_thumb(key, data, content_type)
+            return super()._write_thumb(*args, **options)
 
     shelf = Full(thumbs=THUMBS)
     with pytest.raises(UploadFailed, match=r"'cat\.jpg'.*full"):
@@ -132,12 +135,15 @@ def test_all_is_stored_by_the_thread_that_saves():
 
     threads = set()
 
-    class Watched(ThumbShelf):
-        def _save_plain(self, name, content):
+    class Watched(Shelf):
+        def _save(self, name, content):
             threads.add(threading.get_ident())
-            return super()._save_plain(name, content)
+            return super()._save(name, content)
 
-    Watched(thumbs=THUMBS).save("cat.jpg", upload())
+    class ThumbWatched(ThumbnailStorageMixin, Watched):
+        pass
+
+    ThumbWatched(thumbs=THUMBS).save("cat.jpg", upload())
     assert threads == {threading.get_ident()}
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from athumb_storage import ImageLimitExceeded, UploadedImageIsUnreadableError
 from athumb_storage.formats import MIME_TYPES
 from athumb_storage.storages import InMemoryThumbnailStorage
+from athumb_storage.storages.options import StorageOptions
 from tests.conftest import content_of, draw, stored, upload
 
 ONE = {"small": {"size": (9, 9)}}
@@ -70,7 +71,8 @@ def test_a_limit_holds_when_thumbs_are_generated_again(make_storage, option, cas
     option = option.partition(" ")[0]
     storage = make_storage()
     storage.save("cat.jpg", ContentFile(data))
-    for value, storage.limits in [(limit, type(storage.limits)(**{option: limit})) for limit in (enough, too_little)]:
+    for value in (enough, too_little):
+        storage.options = StorageOptions(**{option: value})
         bound = storage.with_thumbs(ONE)
         if value == enough:
             assert bound.generate_thumbs("cat.jpg") == {"small": "cat.jpg.thumbs/small.jpg"}
@@ -93,12 +95,12 @@ def test_pillows_own_limit_is_as_it_was(make_storage):
 
 
 def test_all_the_formats_are_allowed_unless_it_is_said(make_storage):
-    assert make_storage().allowed_formats == set(MIME_TYPES)
+    assert make_storage().options.allowed_formats == set(MIME_TYPES)
 
 
 @pytest.mark.parametrize("spelling", [["jpeg"], ["JPG"], ("Jpeg",), {"jpg", "JPEG"}])
 def test_a_format_may_be_spelled_as_one_likes(spelling):
-    assert InMemoryThumbnailStorage(allowed_formats=spelling).allowed_formats == {"JPEG"}
+    assert InMemoryThumbnailStorage(allowed_formats=spelling).options.allowed_formats == {"JPEG"}
 
 
 def test_only_allowed_formats_are_opened(make_storage, monkeypatch):

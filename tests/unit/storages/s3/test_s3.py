@@ -33,7 +33,7 @@ from storages.backends.s3 import S3Storage
 
 from athumb_storage import UploadFailed
 from athumb_storage.storages import PublicS3ThumbnailStorage, S3ThumbnailStorage
-from athumb_storage.storages.client import POOL_SIZE
+from athumb_storage.storages.s3.client import POOL_SIZE
 from tests.conftest import content_of, draw, image_in, stored, upload
 from tests.unit.storages.test_contract import KEYS, THUMBS, noise
 
@@ -337,7 +337,7 @@ def test_without_conditional_writes_s3_is_asked_first(make_s3, requests_sent, ex
 def test_names_are_claimed_by_conditional_writes_on_aws(s3_options, options, conditional):
     given = {**s3_options, "conditional_writes": None, **options}
     storage = S3ThumbnailStorage(**given)
-    assert storage._claim.__class__.__name__ == ("ConditionalWrite" if conditional else "AskFirst")
+    assert storage.claims_names is conditional
 
 
 def test_a_delete_is_one_listing_and_one_batch(make_s3, requests_sent):
@@ -387,7 +387,7 @@ def test_what_fails_at_deleting_is_told(make_s3, no_list_identity):
 
 
 def test_more_thumbs_than_a_batch_takes_are_all_deleted(make_s3, monkeypatch, requests_sent):
-    monkeypatch.setattr("athumb_storage.storages.s3._BATCH", 2)
+    monkeypatch.setattr("athumb_storage.storages.s3.storage._BATCH", 2)
     storage = make_s3(thumbs=THUMBS)
     storage.save("cat.jpg", upload())
     requests_sent.clear()

@@ -24,7 +24,7 @@ def clock(monkeypatch):
     class Clock:
         now = 1_800_000_000.0  # the beginning of an hour
 
-    monkeypatch.setattr("athumb_storage.storages.urls.time.time", lambda: Clock.now)
+    monkeypatch.setattr("athumb_storage.storages.s3.urls.time.time", lambda: Clock.now)
     return Clock
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
@@ -16,10 +16,7 @@ from botocore.utils import percent_encode
 from django.utils.encoding import filepath_to_uri
 from storages.backends.s3 import S3Storage
 
-from athumb_storage.storages.client import shared_client
-
-if TYPE_CHECKING:
-    from athumb_storage.storages.s3 import S3ThumbnailStorage
+from athumb_storage.storages.s3.client import shared_client
 
 REMEMBERED: Final = 10_000
 """How many signed URLs are remembered within their window; a page shows far fewer."""
@@ -28,15 +25,30 @@ REMEMBERED: Final = 10_000
 _is_plain: Final = re.compile(r"[\w~-][\w.~-]*(?:/[\w~-][\w.~-]*)*", re.ASCII).fullmatch
 
 
+class Storage(Protocol):
+    """What is asked of an `S3Storage`, which has no types."""
+
+    bucket_name: str
+    custom_domain: str | None
+    url_protocol: str
+    querystring_expire: int
+    signed_url_window: int | None
+    cloudfront_signer: Any
+
+    def _key_on_s3(self, name: str) -> str: ...
+    def _signs_urls(self) -> bool: ...
+    def _create_session(self) -> Any: ...
+
+
 class Urls(Protocol):
     """Makes the URL of a storage name."""
 
     def url(self, name: str) -> str: ...
 
 
-def prepared_urls(storage: S3ThumbnailStorage) -> Urls | None:
+def prepared_urls(storage: Storage) -> Urls | None:
     """What makes this storage's URLs fastest; None if only its own `url()` can."""
-    if type(storage).url is not S3Storage.url:  # a project's own, which has its reasons
+    if getattr(type(storage), "url", None) is not S3Storage.url:  # a project's own, which has its reasons
         return None
     unsigned = UnsignedUrls(storage)
     if not storage._signs_urls():
@@ -50,7 +62,7 @@ def prepared_urls(storage: S3ThumbnailStorage) -> Urls | None:
 class UnsignedUrls:
     """URLs without a signature."""
 
-    def __init__(self, storage: S3ThumbnailStorage) -> None:
+    def __init__(self, storage: Storage) -> None:
         self._key = storage._key_on_s3
         self._quote: Callable[[str], str]
         if storage.custom_domain:
@@ -89,7 +101,7 @@ def _is_clean(name: str) -> bool:
     return name[0] not in "./" and name[-1] != "/" and "//" not in name and "/." not in name and "\\" not in name
 
 
-def _bucket_url(storage: S3ThumbnailStorage) -> str:
+def _bucket_url(storage: Storage) -> str:
     url = shared_client(storage, unsigned=True).generate_presigned_url(
         "get_object", Params={"Bucket": storage.bucket_name, "Key": "x"}
     )
@@ -112,7 +124,7 @@ class _SignatureFrom(S3SigV4QueryAuth):  # type: ignore[misc]  # botocore has no
         super()._modify_request_before_signing(request)
 
 
-def _s3_signing(storage: S3ThumbnailStorage) -> Callable[[str, int, int], str]:
+def _s3_signing(storage: Storage) -> Callable[[str, int, int], str]:
     session = storage._create_session()
     region = shared_client(storage).meta.region_name
 
@@ -129,7 +141,7 @@ def _s3_signing(storage: S3ThumbnailStorage) -> Callable[[str, int, int], str]:
     return sign
 
 
-def _cloudfront_signing(storage: S3ThumbnailStorage) -> Callable[[str, int, int], str]:
+def _cloudfront_signing(storage: Storage) -> Callable[[str, int, int], str]:
     def sign(url: str, began: int, window: int) -> str:
         expires = datetime.fromtimestamp(began + window + storage.querystring_expire, timezone.utc)
         return str(storage.cloudfront_signer.generate_presigned_url(url, date_less_than=expires))

@@ -35,7 +35,7 @@ def _without_keys(parameters: Any) -> Any:
     return {name: value for name, value in parameters.items() if name not in _SECRET_PARAMETERS}
 
 
-def announce(storage: Any) -> None:
+def register_storage(storage: Any) -> None:
     """Let unpickled storages find the secrets of this one, as long as it lives."""
     _alive.add(storage)
 

@@ -13,15 +13,7 @@ DOWNLOAD: Final = {"ContentType": "application/octet-stream", "ContentDispositio
 """How a file is stored whose bytes do not tell what it is: a browser saves it and does not show it."""
 
 CONTENT_TYPES: Final = ("bytes", "name")
-
-
-def checked_content_types(option: object) -> None:
-    """
-    Raises:
-        ValueError: it is no way to tell content types.
-    """
-    if option not in CONTENT_TYPES:
-        raise ValueError(f"{option!r} is none of {', '.join(CONTENT_TYPES)}")
+"""The ways to tell content types: by the bytes of a file, or by its name and the client's word."""
 
 
 def known_type(content: File[Any], head: bytes) -> str | None:

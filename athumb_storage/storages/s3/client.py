@@ -28,7 +28,9 @@ def _forget() -> None:
 os.register_at_fork(after_in_child=_forget)
 
 
-def tuned(config: Config, *, addressing_style: str | None, signature_version: str | None, custom: bool) -> Config:
+def with_defaults(
+    config: Config, *, addressing_style: str | None, signature_version: str | None, custom: bool
+) -> Config:
     """The client's settings: ours where the project has none.
 
     django-storages drops the addressing style and the signature version where `client_config` is given. Servers other

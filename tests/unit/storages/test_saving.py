@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from concurrent.futures import Future
+import traceback
+from contextvars import ContextVar
 
 import pytest
 from botocore.exceptions import ClientError
@@ -11,9 +13,11 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 
 from athumb_storage import UploadedImageIsUnreadableError, UploadFailed
-from athumb_storage.storages import FileSystemThumbnailStorage, S3ThumbnailStorage
-from athumb_storage.storages.upload import Later, settle
-from tests.conftest import draw, image_in, stored, upload
+from athumb_storage.concurrency import SharedPool, ThisThread
+from athumb_storage.storages import FileSystemThumbnailStorage, InMemoryThumbnailStorage, S3ThumbnailStorage
+from athumb_storage.storages.saving import under_free_name
+from tests.conftest import image_in, stored, upload
+from tests.shop.models import Document
 from tests.unit.storages.test_contract import KEYS, THUMBS, noise
 
 WRONG_DIGEST = {"ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="}
@@ -80,13 +84,13 @@ def test_what_is_left_behind_on_s3_is_told_and_logged(make_s3, caplog):
 
 
 def test_what_a_refused_image_leaves_behind_is_logged(make_s3, caplog):
-    class Hasty(CannotRemove):
+    class AtOnce(ThisThread):
         """The original is stored before anything is rendered."""
 
-        def _submit(self, function, *args):
-            job = super()._submit(function, *args)
-            job.result()
-            return job
+        overlap = True
+
+    class Hasty(CannotRemove):
+        _threads = AtOnce()
 
     storage = make_s3(Hasty, thumbs=THUMBS)
     data = noise()
@@ -132,9 +136,9 @@ def test_the_thumbs_go_up_while_others_are_still_under_way(make_s3):
     barrier = threading.Barrier(len(THUMBS))
 
     class Parallel(S3ThumbnailStorage):
-        def _store_thumb(self, key, data, content_type):
+        def _write_thumb(self, *args, **options):
             barrier.wait(timeout=20)
-            super()._store_thumb(key, data, content_type)
+            return super()._write_thumb(*args, **options)
 
     storage = make_s3(Parallel, thumbs=THUMBS)
     storage.save("cat.jpg", upload())
@@ -142,15 +146,15 @@ def test_the_thumbs_go_up_while_others_are_still_under_way(make_s3):
 
 
 def test_the_original_goes_up_while_the_thumbs_are_rendered(make_s3, monkeypatch):
-    from athumb_storage.storages import upload as module
+    from athumb_storage.storages import saving as module
 
     begun = threading.Event()
     render = module.render
 
     class Watched(S3ThumbnailStorage):
-        def _store_original(self, *args):
+        def _write_upload(self, *args, **options):
             begun.set()
-            return super()._store_original(*args)
+            return super()._write_upload(*args, **options)
 
     def render_later(*args):
         assert begun.wait(timeout=20)
@@ -166,9 +170,9 @@ def test_save_returns_when_all_of_it_is_stored(make_s3):
     import time
 
     class Slow(S3ThumbnailStorage):
-        def _store_thumb(self, key, data, content_type):
+        def _write_thumb(self, *args, **options):
             time.sleep(0.2)
-            super()._store_thumb(key, data, content_type)
+            return super()._write_thumb(*args, **options)
 
     storage = make_s3(Slow, thumbs=THUMBS)
     storage.save("cat.jpg", upload())
@@ -191,45 +195,109 @@ def test_an_image_is_decoded_once(make_storage, monkeypatch):
 def test_an_interrupted_upload_leaves_nothing_behind(make_storage):
     storage = make_storage(thumbs=THUMBS)
 
-    def interrupted(*_):
+    def interrupted(*_, **options):
         raise KeyboardInterrupt
 
-    storage._store_thumb = interrupted
+    storage._write_thumb = interrupted
     with pytest.raises(KeyboardInterrupt):
         storage.save("cat.jpg", upload())
     assert stored(storage) == []
 
 
-def test_later_is_done_once_and_when_asked():
-    done = []
-    job = Later(done.append, 1)
-    assert done == []
-    job.result()
-    job.result()
-    assert done == [1]
-
-
-def test_later_raises_what_its_work_raised():
-    job = Later(int, "no number")
-    for _ in range(2):
-        with pytest.raises(ValueError, match="no number"):
-            job.result()
-
-
-def test_settle_cancels_what_has_not_begun_and_waits_for_the_rest():
-    waiting, done, failed = Later(draw), Future(), Future()
-    done.set_result(1)
-    failed.set_exception(ValueError())
-    settle([waiting, done, failed])
-    assert waiting.cancelled()
-
-
 def test_a_storage_that_changes_the_extension_gets_thumbs_of_that_format(tmp_path):
     class Tidy(FileSystemThumbnailStorage):
-        def _store_original(self, name, source, content_type):
-            return super()._store_original(name.replace(".jpeg", ".png"), source, content_type)
+        def _write_upload(self, name, *args, **options):
+            return super()._write_upload(name.replace(".jpeg", ".png"), *args, **options)
 
     storage = Tidy(location=tmp_path, thumbs={"small": {"size": (30, 30)}})
     assert storage.save("cat.jpeg", upload()) == "cat.png"
     assert stored(storage) == ["cat.png", "cat.png.thumbs/small.png"]
     assert image_in(storage, "cat.png.thumbs/small.png").format == "PNG"
+
+
+# Another name
+
+
+def test_the_name_that_is_free_is_taken(make_storage):
+    storage = make_storage()
+    tried = []
+
+    def write(name):
+        tried.append(name)
+        if len(tried) < 4:
+            raise FileExistsError(name)
+        return name
+
+    name = under_free_name(storage, "photos/cat.jpg", write)
+    assert name == tried[-1]
+    assert tried[0] == "photos/cat.jpg"
+    assert all(re.fullmatch(r"photos/cat_\w{7}\.jpg", other) for other in tried[1:])
+    assert len(set(tried)) == 4
+
+
+def test_after_a_hundred_names_it_gives_up():
+    tried = []
+
+    def write(name):
+        tried.append(name)
+        raise FileExistsError(f"{name} is taken")
+
+    with pytest.raises(UploadFailed, match=r"'cat\.jpg'.*100 names.*is taken"):
+        under_free_name(InMemoryThumbnailStorage(), "cat.jpg", write)
+    assert len(tried) == 100
+
+
+# The way of an upload
+
+
+def frames_of_ours():
+    """The functions on this thread's stack from `FieldFile.save` on, of this package, Django and django-storages."""
+    stack = [(frame.f_globals["__name__"], frame.f_code.co_qualname) for frame, _ in traceback.walk_stack(None)]
+    names = [f"{module}.{function}" for module, function in reversed(stack)]
+    start = next((at for at, name in enumerate(names) if name.endswith(".FieldFile.save")), 0)
+    rooms = ("athumb_storage.", "django.", "storages.")
+    pool = "athumb_storage.concurrency."
+    return [name for name in names[start:] if name.startswith(rooms) and not name.startswith(pool)]
+
+
+@pytest.fixture
+def ways(monkeypatch):
+    """Key -> the frames that each request to S3 was sent through, those of the thread that submitted it included."""
+    found = {}
+    submitted = ContextVar("submitted", default=())
+    submit = SharedPool.submit
+
+    def watched(pool, function, /, *args, **options):
+        token = submitted.set(tuple(frames_of_ours()))
+        try:
+            return submit(pool, function, *args, **options)
+        finally:
+            submitted.reset(token)
+
+    def sent(params, **_):
+        found[params["Key"]] = [*submitted.get(), *frames_of_ours()]
+
+    monkeypatch.setattr(SharedPool, "submit", watched)
+    return found, sent
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"unique_names": True}, {"conditional_writes": False}, {"file_overwrite": True}, {"naming": "athumb"}],
+    ids=str,
+)
+@pytest.mark.parametrize(("data", "count"), [(None, 1 + len(THUMBS)), (b"no image", 1)], ids=["image", "plain"])
+def test_an_upload_passes_at_most_8_frames(make_s3, ways, options, data, count):
+    storage = make_s3(thumbs=THUMBS, **options)
+    found, sent = ways
+    file = Document().manual
+    file.storage = storage
+    storage.client.meta.events.register("before-parameter-build.s3.PutObject", sent)
+    try:
+        file.save("cat.jpg", upload(data=data), save=False)
+    finally:
+        storage.client.meta.events.unregister("before-parameter-build.s3.PutObject", sent)
+    assert len(found) == count
+    for way in found.values():
+        assert way[0] == "django.db.models.fields.files.FieldFile.save"
+        assert len(way) <= 8, way

@@ -9,6 +9,8 @@ from typing import Final
 
 from django.core.exceptions import SuspiciousFileOperation
 
+from athumb_storage.naming import Naming
+
 Alternative = Callable[[str, str], str]
 """Django's `Storage.get_alternative_name`: file root and extension -> another file name."""
 
@@ -41,6 +43,17 @@ def _trimmed(file_name: str, name: str) -> str:
     if not trimmed:
         raise SuspiciousFileOperation(f"{name!r} cannot be stored: nothing would be left of the file's name.")
     return trimmed
+
+
+def refuse_thumb_names(name: str, naming: Naming) -> None:
+    """Refuse a name that is, or is in, a folder of thumbs.
+
+    Raises:
+        SuspiciousFileOperation: it is.
+    """
+    path = posixpath.normpath(name)  # "." and double slashes lead to the same place
+    if naming.original(f"{path}/thumb") is not None or naming.original(path) is not None:
+        raise SuspiciousFileOperation(f"{name!r} cannot be stored: thumbs are stored under names like this.")
 
 
 def refuse_long(keys: Iterable[str], limit: int) -> None:

@@ -1,0 +1,327 @@
+"""django-storages' `S3Storage` with thumbs."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from itertools import islice
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import File
+from django.utils.crypto import get_random_string
+from django.utils.http import content_disposition_header
+from s3transfer.constants import ALLOWED_DOWNLOAD_ARGS
+from storages.backends.s3 import S3Storage
+from storages.utils import clean_name, get_available_overwrite_name, setting
+
+from athumb_storage.concurrency import SharedPool
+from athumb_storage.exceptions import AthumbError
+from athumb_storage.formats import MIME_TYPES
+from athumb_storage.storages.base import ThumbnailStorageMixin
+from athumb_storage.storages.filenames import another_name, refuse_long
+from athumb_storage.storages.s3.client import POOL_SIZE, shared_client, with_defaults
+from athumb_storage.storages.s3.contenttypes import CONTENT_TYPES, DOWNLOAD, known_type
+from athumb_storage.storages.s3.legacy import legacy_settings
+from athumb_storage.storages.s3.pickling import (
+    register_storage,
+    state_with_secrets,
+    state_without_secrets,
+    without_secrets,
+)
+from athumb_storage.storages.s3.urls import Urls, prepared_urls
+from athumb_storage.storages.s3.writes import IF_FREE, Target, status_of
+from athumb_storage.storages.saving import logger
+from athumb_storage.storages.source import Source
+
+_LONGEST_KEY: Final = 1024
+"""How many bytes a key may have: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+
+_BATCH: Final = 1000
+"""How many keys one DeleteObjects request takes."""
+
+
+class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc]  # S3Storage has no types
+    """django-storages' `S3Storage` with thumbs. It reads the same settings and takes the same options, and further:
+
+    Args:
+        thumbs, naming, fallback_format: see `ThumbnailStorageMixin`.
+        thumb_object_parameters: object parameters that thumbs have instead of the original's.
+        unique_names: put a random token in every name, so that no name has to be claimed.
+        signed_url_window: seconds for which a signed thumb URL stays the same; None signs each anew.
+        conditional_writes: claim names by `If-None-Match: *`; None does so on AWS and not at an `endpoint_url`.
+        content_types: "bytes" stores what is told by its bytes as what it is, and all else as an attachment;
+            "name" believes the client and the file's name, as django-storages does.
+
+    `file_overwrite` is False unless the project says otherwise.
+    """
+
+    __slots__ = ("_urls",)
+    _urls: Urls | None
+    _threads = SharedPool(POOL_SIZE, "athumb-s3")
+    client_config: Any
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.content_types not in CONTENT_TYPES:
+            wrong = f"option 'content_types': {self.content_types!r} is none of {', '.join(CONTENT_TYPES)}"
+            raise ImproperlyConfigured(f"{type(self).__name__}: {wrong}")
+        if self.unique_names:  # nothing is ever there that could be replaced
+            self.file_overwrite = False
+        self.client_config = with_defaults(
+            self.client_config,
+            addressing_style=self.addressing_style,
+            signature_version=self.signature_version,
+            custom=bool(self.endpoint_url),
+        )
+        register_storage(self)
+
+    def get_default_settings(self) -> dict[str, Any]:
+        defaults = super().get_default_settings()
+        for name, value in legacy_settings().items():
+            defaults[name] = defaults[name] or value
+        return {
+            **defaults,
+            "file_overwrite": setting("AWS_S3_FILE_OVERWRITE", False),
+            "thumb_object_parameters": {},
+            "unique_names": False,
+            "conditional_writes": None,
+            "signed_url_window": None,
+            "content_types": "bytes",
+        }
+
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        path, args, kwargs = super().deconstruct()
+        return path, args, without_secrets({name: kwargs[name] for name in kwargs if name != "thumb_object_parameters"})
+
+    def __getstate__(self) -> dict[str, Any]:
+        return state_without_secrets(self, super().__getstate__())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state_with_secrets(type(self), state))
+        register_storage(self)
+
+    @property
+    def client(self) -> Any:
+        """The boto3 client, shared by all threads of this process."""
+        return shared_client(self)
+
+    def _key_on_s3(self, name: str) -> str:
+        return str(self._normalize_name(clean_name(name)))
+
+    # Saving
+
+    @property
+    def claims_names(self) -> bool:
+        """Whether names are claimed by conditional writes."""
+        if self.unique_names or self.file_overwrite:
+            return False
+        return not self.endpoint_url if self.conditional_writes is None else bool(self.conditional_writes)
+
+    def _available_name(self, name: str, max_length: int | None) -> str:
+        name = clean_name(name)
+        if self.unique_names:
+            return another_name(name, max_length, self.get_alternative_name)
+        return get_available_overwrite_name(name, max_length)  # type: ignore[no-any-return]  # taken or not, a write tells
+
+    def exists(self, name: str) -> bool:
+        return self._target(name).head() is not None
+
+    def _refuse_long(self, name: str) -> None:
+        keys = [name, *self._lookup.keys(name, self.thumbs.items())]
+        refuse_long(map(self._key_on_s3, keys), _LONGEST_KEY)
+
+    def _target(self, name: str) -> Target:
+        key = self._key_on_s3(name)
+        return Target(self.client, self.bucket_name, key, name, partial(self._read_parameters, key))
+
+    def _write_upload(self, name: str, source: Source, image_format: str | None) -> str:
+        name = clean_name(name)
+        target = self._target(name)
+        parameters = (
+            self._image_parameters(target.key, MIME_TYPES[image_format])
+            if image_format
+            else self._plain_parameters(target.key, source)
+        )
+        condition = self._condition(target)
+        with self._zipped_if_wanted(source, parameters) as zipped, zipped.open() as body:
+            if image_format is None and zipped.size > self.transfer_config.multipart_threshold:
+                claim = target.put_verified(b"", parameters | condition) if condition else None
+                target.put_in_parts(body, zipped.size, parameters, self.transfer_config, claim)
+            else:
+                target.put_verified(body, parameters | condition)
+        return name
+
+    def _condition(self, target: Target) -> dict[str, str]:
+        """What makes a write fail where something is; without conditional writes, a question before it has to do.
+
+        Raises:
+            FileExistsError: something is there.
+        """
+        if self.claims_names:
+            return IF_FREE
+        if not (self.unique_names or self.file_overwrite) and target.head() is not None:
+            raise FileExistsError(f"{target.name!r} is taken")
+        return {}
+
+    def _write_thumb(self, key: str, data: bytes, content_type: str, *, replace: bool) -> str:
+        target = self._target(key)
+        parameters = self._image_parameters(target.key, content_type)
+        parameters |= {"ContentType": content_type, **self.thumb_object_parameters}
+        if self._is_to_be_zipped(parameters):
+            data = gzip.compress(data, mtime=0)
+            parameters["ContentEncoding"] = "gzip"
+        if replace:
+            target.put(data, parameters)
+        else:
+            target.put_verified(data, parameters | self._condition(target))
+        return key
+
+    def _image_parameters(self, key: str, content_type: str) -> dict[str, Any]:
+        # As _get_write_parameters(), but what the file is was seen in its bytes, so its name has no say.
+        return self._with_acl({"ContentType": content_type, **self.get_object_parameters(key)})
+
+    def _plain_parameters(self, key: str, source: Source) -> dict[str, Any]:
+        if self.content_types == "name":
+            return self._get_write_parameters(key, source.content)  # type: ignore[no-any-return]  # S3Storage has no types
+        known = known_type(source.content, source.head())
+        harmless = {"ContentType": known} if known else DOWNLOAD
+        parameters = self.get_object_parameters(key)
+        return self._with_acl(parameters if "ContentType" in parameters else {**harmless, **parameters})
+
+    def _with_acl(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        return {"ACL": self.default_acl, **parameters} if self.default_acl else parameters
+
+    @contextmanager
+    def _zipped_if_wanted(self, source: Source, parameters: dict[str, Any]) -> Iterator[Source]:
+        if not self._is_to_be_zipped(parameters):
+            yield source
+            return
+        parameters["ContentEncoding"] = "gzip"
+        with source.open() as body, Source(File(self._compress_content(body))) as zipped:
+            yield zipped
+
+    def _is_to_be_zipped(self, parameters: dict[str, Any]) -> bool:
+        is_wanted = self.gzip and parameters["ContentType"] in self.gzip_content_types
+        return is_wanted and "ContentEncoding" not in parameters
+
+    def honours_conditional_writes(self) -> bool:
+        """Try out whether the server refuses a conditional write where something is already.
+
+        It stores an empty object of a random name, and removes it again.
+        """
+        target = self._target(f"{get_random_string(22)}.check")
+        target.put(b"", {"ContentType": "text/plain"})
+        try:
+            target.put_verified(b"", {"ContentType": "text/plain", **IF_FREE})
+        except FileExistsError:
+            return True
+        except ClientError:
+            return False
+        finally:
+            self._remove([target.name])
+        return False
+
+    # Deleting
+
+    def _remove(self, keys: Iterable[str]) -> None:
+        remaining = iter(keys)
+        while batch := [{"Key": self._key_on_s3(key)} for key in islice(remaining, _BATCH)]:
+            answer = self.client.delete_objects(Bucket=self.bucket_name, Delete={"Objects": batch, "Quiet": True})
+            errors = [f"{error['Key']}: {error.get('Code')}" for error in answer.get("Errors", ())]
+            if errors:
+                raise AthumbError(f"S3 did not delete {', '.join(errors)}")
+
+    def _list_folder(self, folder: str) -> list[str] | None:
+        prefix = self._key_on_s3(folder)
+        listing = self.client.get_paginator("list_objects_v2")
+        # What lies in folders below was stored by somebody else.
+        pages = listing.paginate(Bucket=self.bucket_name, Prefix=prefix, Delimiter="/")
+        try:
+            return [folder + entry["Key"][len(prefix) :] for page in pages for entry in _contents(page)]
+        except ClientError as error:
+            if status_of(error) != 403:
+                raise
+            logger.warning("May not list %r; only the thumbs that are configured are deleted.", prefix)
+            return None
+
+    # Generating again
+
+    @contextmanager
+    def _open_original(self, name: str) -> Iterator[File[Any]]:
+        # One GET; open() would ask twice for the head first.
+        key = self._key_on_s3(name)
+        try:
+            answer = self.client.get_object(Bucket=self.bucket_name, Key=key, **self._read_parameters(key))
+        except ClientError as error:
+            if status_of(error) == 404:
+                raise FileNotFoundError(f"File does not exist: {name}") from error
+            raise
+        if "ContentLength" not in answer:
+            raise AthumbError(f"The answer of S3 was cut off when {name!r} was read.")
+        # As a context manager it would give the bare stream, which does not notice that it ends too early.
+        with closing(answer["Body"]) as body:
+            zipped = self.gzip and answer.get("ContentEncoding") == "gzip"
+            yield File(io.BytesIO(gzip.decompress(body.read())) if zipped else body, name=name)
+
+    def _read_parameters(self, key: str) -> dict[str, Any]:
+        parameters = self.get_object_parameters(key).items()
+        return {option: value for option, value in parameters if option in ALLOWED_DOWNLOAD_ARGS}
+
+    # URLs
+
+    def _signs_urls(self) -> bool:
+        return bool(self.querystring_auth and (self.cloudfront_signer or not self.custom_domain))
+
+    def _thumb_url(self, key: str, force_ssl: bool, query: str, options: dict[str, Any]) -> str:
+        if (query or force_ssl) and self._signs_urls():
+            query = ""  # one more parameter would break the signature
+            if force_ssl and self.url_protocol == "http:" and self.custom_domain:
+                # CloudFront signs the whole URL, so it has to be https before that.
+                secure = copy.copy(self.unbound)
+                secure.url_protocol = "https:"
+                return secure._thumb_url(key, False, query, options)
+        try:
+            urls = self._urls
+        except AttributeError:
+            urls = self._urls = prepared_urls(self)
+        if options or urls is None:
+            return super()._thumb_url(key, force_ssl, query, options)
+        url = urls.url(key)
+        if force_ssl and url.startswith("http:"):
+            url = "https" + url[4:]
+        return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+
+    def url_as_attachment(self, name: str, filename: str | None = None) -> str:
+        """A signed URL by which a browser saves the file, as `filename` if one is given, instead of showing it."""
+        disposition = content_disposition_header(as_attachment=True, filename=filename or "")
+        return str(
+            self.client.generate_presigned_url(
+                "get_object",
+                Params={
+                    "Bucket": self.bucket_name,
+                    "Key": self._key_on_s3(name),
+                    "ResponseContentDisposition": disposition,
+                },
+                ExpiresIn=self.querystring_expire,
+            )
+        )
+
+
+class PublicS3ThumbnailStorage(S3ThumbnailStorage):
+    """For a bucket that everybody may read: objects are stored public-read, and URLs carry no signature."""
+
+    default_acl = "public-read"
+    querystring_auth = False
+
+
+def _contents(page: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    # An answer that was cut off before its body looks like that of an empty folder.
+    if "Name" not in page and "KeyCount" not in page:
+        raise AthumbError("The answer of S3 was cut off when a folder was listed.")
+    return page.get("Contents", ())  # type: ignore[no-any-return]  # boto3 has no types

@@ -1,0 +1,290 @@
+"""The steps of a save: the original and its thumbs are all stored, or nothing is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+from itertools import chain
+from typing import Final, Protocol
+
+from django.core.exceptions import SuspiciousFileOperation, SuspiciousOperation
+
+from athumb_storage.concurrency import ThisThread, Threads
+from athumb_storage.exceptions import AthumbError, UploadedImageIsUnreadableError, UploadFailed
+from athumb_storage.formats import MIME_TYPES, format_of_name, sniff
+from athumb_storage.naming import marked
+from athumb_storage.rendering import Rendered, render, stripped, verify_decodable
+from athumb_storage.signals import thumbs_failed
+from athumb_storage.specs import Thumb, ThumbSet, Variant
+from athumb_storage.storages import journal as journals
+from athumb_storage.storages.binding import OwnThumbs
+from athumb_storage.storages.filenames import another_name
+from athumb_storage.storages.journal import Journal
+from athumb_storage.storages.options import StorageOptions
+from athumb_storage.storages.source import Source
+
+MOST_NAMES: Final = 100
+"""How many names are tried before it is taken for a fault that all of them should be taken."""
+
+_TOKEN_LENGTH: Final = 8
+"""How much longer Django's `get_alternative_name` makes a name."""
+
+logger = logging.getLogger("athumb_storage")
+
+Write = Callable[[str], str]
+"""Stores something under a name; the name it has now. Raises FileExistsError where something is already."""
+
+# Django hands max_length to save() and not to _save(), where another name may have to be found.
+max_length_of_save: ContextVar[int | None] = ContextVar("max_length_of_save", default=None)
+
+
+class Storage(journals.Storage, Protocol):
+    """What is asked of a storage."""
+
+    options: StorageOptions
+    unique_names: bool
+    _threads: Threads
+
+    @property
+    def thumbs(self) -> ThumbSet: ...
+    @property
+    def on_error(self) -> str: ...
+    @property
+    def _lookup(self) -> OwnThumbs: ...
+    def get_available_name(self, name: str, max_length: int | None = None) -> str: ...
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str: ...
+    def _write_upload(self, name: str, source: Source, image_format: str | None) -> str: ...
+    def _write_thumb(self, key: str, data: bytes, content_type: str, *, replace: bool) -> str: ...
+    def _list_folder(self, folder: str) -> list[str] | None: ...
+
+
+def allowed_format(storage: Storage, source: Source) -> str | None:
+    """The format of an image that may be opened; None for anything else."""
+    image_format = sniff(source.head())
+    return image_format if image_format in storage.options.allowed_formats else None
+
+
+def accepted_format(storage: Storage, name: str, source: Source) -> str | None:
+    """The format of an image that gets thumbs, or has to be looked at; None for what is stored as it is.
+
+    Raises:
+        UploadedImageIsUnreadableError: it is refused, by what its first bytes say.
+    """
+    images_only, is_stripped = storage._lookup.images_only, storage.options.strip_original
+    if not (images_only or is_stripped or storage.thumbs):
+        return None
+    image_format = allowed_format(storage, source)
+    # An image that may not be opened cannot be stripped either.
+    if image_format is None and (images_only or (is_stripped and sniff(source.head()))):
+        raise UploadedImageIsUnreadableError(f"{name!r} is not an image of a format that is accepted.")
+    return image_format
+
+
+@contextmanager
+def naming_the_file(name: str) -> Iterator[None]:
+    """Let the errors of rendering say which file they are about."""
+    try:
+        yield
+    except AthumbError as error:
+        raise type(error)(f"{name!r}: {error}") from error
+
+
+@contextmanager
+def original_of(storage: Storage, name: str, source: Source, image_format: str) -> Iterator[Source]:
+    """The original as it is stored: with or without its metadata."""
+    if not storage.options.strip_original:
+        yield source
+        return
+    with source.open() as reader:
+        with naming_the_file(name):
+            storage.options.limits.check_bytes(source.size)
+            bare = Source(source.content, stripped(reader, image_format))
+        with bare:
+            yield bare
+
+
+def under_free_name(storage: Storage, name: str, write: Write) -> str:
+    """Call `write` with `name`, then with one other name after the other, until it finds none of its places taken.
+
+    Args:
+        storage: what names the alternatives.
+        name: the name to begin with.
+        write: what stores.
+
+    Raises:
+        UploadFailed: they are all taken.
+    """
+    max_length = max_length_of_save.get()
+    free = name
+    for _ in range(MOST_NAMES):
+        try:
+            return write(free)
+        except FileExistsError as error:
+            taken = error
+            other = another_name(name, max_length, storage.get_alternative_name)
+            free = storage.get_available_name(other, max_length)
+    raise UploadFailed(name, f"{MOST_NAMES} names in turn were said to be taken ({taken})") from taken
+
+
+def save_plain(storage: Storage, name: str, source: Source) -> str:
+    """Store what gets no thumbs; its final name."""
+    with Journal(storage, name) as journal:
+        write = partial(storage._write_upload, source=source, image_format=None)
+        stored = journal.record(
+            ThisThread().submit(under_free_name, storage, name, write), ours=name if storage.unique_names else None
+        ).result()
+    # Without a prefix, others may be stored at the keys of thumbs; only an image is likely to have had any.
+    if storage.options.naming.prefix(stored) is not None or format_of_name(stored) is not None:
+        remove_stale_thumbs(storage, stored, journal)
+    return stored
+
+
+def store_while_rendering(
+    storage: Storage, name: str, source: Source, image_format: str, write: Write, journal: Journal
+) -> tuple[str, Iterable[Rendered]]:
+    """Store the original while its thumbs are rendered.
+
+    One after the other, where the storage has no threads, or where a bad image must not replace a good one.
+
+    Returns:
+        The final name, and the thumbs, of which some are rendered when they are asked for.
+    """
+    variants = _variants(storage, name)
+    thumbs = _rendered(storage, name, source, image_format, variants)
+    if storage._replaces or not storage._threads.overlap:
+        thumbs = iter(list(thumbs))
+    original = journal.record(
+        storage._threads.submit(under_free_name, storage, name, write), ours=name if storage.unique_names else None
+    )
+    ready = []
+    for thumb in thumbs:
+        ready.append(thumb)
+        if storage.unique_names or original.done():  # the name is final
+            break
+    stored = name if storage.unique_names else original.result()
+    if _variants(storage, stored) != variants:  # the storage gave it another extension
+        ready, thumbs = [], _rendered(storage, stored, source, image_format, _variants(storage, stored))
+    # They are stored again under another name, where a key is taken.
+    return stored, [*ready, *thumbs] if _claims_keys(storage) else chain(ready, thumbs)
+
+
+def store_thumbs(
+    storage: Storage, stored: str, thumbs: Iterable[Rendered], write: Write | None, journal: Journal, name: str
+) -> str:
+    """Store the thumbs of an original, which moves to `name` if that is not where it is stored; its name.
+
+    Args:
+        storage: where.
+        stored: what the original is stored as.
+        thumbs: the thumbs.
+        write: what stores the original; None where it stays, whatever may be where a thumb goes.
+        journal: notes what is written.
+        name: what the original is to be stored as.
+
+    Raises:
+        FileExistsError: something is where a thumb goes, which may be where their keys look like names of originals.
+    """
+    if write and name != stored:
+        journal.undo()
+        name = journal.record(storage._threads.submit(write, name)).result()
+    replace = write is None or not _claims_keys(storage)
+    for thumb in thumbs:
+        key = storage.options.naming.key(name, thumb.variant)
+        content_type = MIME_TYPES[thumb.variant.format]
+        job = storage._threads.submit(storage._write_thumb, key, thumb.data, content_type, replace=replace)
+        journal.record(job, ours=key if replace else None)
+    journal.wait()
+    return name
+
+
+def store_without_thumbs(storage: Storage, name: str, write: Write, journal: Journal, error: Exception) -> str:
+    """Keep the original of an image whose thumbs failed, if the project wants that; its final name.
+
+    Where a placeholder is shown instead of thumbs, the name gets a mark that tells so; what is replaced keeps its name.
+
+    Raises:
+        Exception: the error, if it is not to be skipped.
+    """
+    if storage.on_error == "raise" or isinstance(error, SuspiciousOperation):
+        raise error
+    stored = journal.original()  # if that has failed, too, its own error is raised
+    if storage.options.placeholder_url is not None and not storage._replaces:
+        journal.undo()
+        stored, name = None, _marked_name(storage, name)
+    if stored is None:
+        stored = journal.record(storage._threads.submit(under_free_name, storage, name, write)).result()
+    journal.undo(keep=stored)
+    logger.error("%r is stored without its thumbs: %s", stored, error)
+    thumbs_failed.send_robust(type(storage), storage=storage, name=stored, error=error)
+    return stored
+
+
+def remove_stale_thumbs(storage: Storage, name: str, journal: Journal) -> None:
+    """Remove the thumbs of an original that was replaced, but for those that were stored with the new one.
+
+    The new original is stored, whatever comes of this; so a failure is logged and not raised.
+    """
+    if not storage._replaces:
+        return
+    try:
+        fresh = journal.wait()
+        stale = [key for key in stored_thumbs(storage, name) if key not in fresh]
+        if stale:
+            storage._remove(stale)
+    except Exception:
+        logger.exception("Thumbs of the replaced %r may be left behind.", name)
+
+
+def stored_thumbs(storage: Storage, name: str) -> list[str]:
+    """The keys of the thumbs that are there; where they cannot be listed, of those that should be."""
+    prefix = storage.options.naming.prefix(name)
+    listed = None if prefix is None else storage._list_folder(prefix)
+    return storage._lookup.keys(name, storage._lookup.known_thumbs()) if listed is None else listed
+
+
+def generate(
+    storage: Storage, name: str, source: Source, image_format: str, thumbs: Iterable[tuple[str, Thumb]]
+) -> dict[str, str]:
+    """Render thumbs of an original that is stored already, and store them; thumb name -> thumb key."""
+    variants = storage._lookup.variants(name, thumbs)
+    journal = Journal(storage, name)  # of which nothing is undone: what was there before is replaced
+    try:
+        store_thumbs(storage, name, _rendered(storage, name, source, image_format, variants), None, journal, name)
+    finally:
+        journal.cancel_and_wait()
+    return {variant.thumb_name: storage.options.naming.key(name, variant) for variant in variants}
+
+
+def _variants(storage: Storage, name: str) -> list[Variant]:
+    return storage._lookup.variants(name, storage.thumbs.items())
+
+
+def _rendered(
+    storage: Storage, name: str, source: Source, image_format: str, variants: list[Variant]
+) -> Iterator[Rendered]:
+    """The thumbs, each as soon as it is encoded; where none is wanted, the image is read all the same."""
+    limits = storage.options.limits
+    with naming_the_file(name), source.open() as reader:
+        if variants:
+            yield from render(reader, image_format, variants, limits)
+        else:
+            verify_decodable(reader, image_format, limits)
+
+
+def _claims_keys(storage: Storage) -> bool:
+    """Whether somebody's original may be where a thumb goes, because their names look alike."""
+    return storage.options.naming.prefix("name") is None and not storage._replaces and not storage.unique_names
+
+
+def _marked_name(storage: Storage, name: str) -> str:
+    """The name of an original without thumbs, with the mark that tells so."""
+    max_length = max_length_of_save.get()
+    # Room is left for a token, so that nothing of the mark is cut off for one.
+    room = max_length - _TOKEN_LENGTH if max_length else None
+    marked_name = marked(name, room)
+    if room is not None and len(marked_name) > room:
+        raise SuspiciousFileOperation(f"{name!r} has no room for a mark: allow more in the field's max_length.")
+    return storage.get_available_name(marked_name, max_length)
