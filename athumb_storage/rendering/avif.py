@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import BinaryIO, Final
 
 from athumb_storage.exceptions import UploadedImageIsUnreadableError
-from athumb_storage.rendering.bytestream import Truncated, as_far_as_they_go, check_most
+from athumb_storage.rendering.bytestream import Truncated, refuse_more_than, until_truncated
 from athumb_storage.rendering.containers import av1, avif, tiff
 from athumb_storage.rendering.containers.tiff import MOST_EXIF
-from athumb_storage.rendering.limits import Limits, size_of
+from athumb_storage.rendering.limits import Limits, byte_length
 
 _MOST_TRACKS: Final = 16
 """Films, and descriptions of pictures, in one AVIF file, which may have one for its transparency as well."""
@@ -30,7 +30,7 @@ def inspect_avif(reader: BinaryIO, limits: Limits) -> None:
         UploadedImageIsUnreadableError: no program that writes images wrote this.
     """
     try:
-        _check_boxes(reader, size_of(reader), limits)
+        _check_boxes(reader, byte_length(reader), limits)
     except (Truncated, struct.error, IndexError):
         return  # the decoder will stumble over it as well
 
@@ -38,10 +38,10 @@ def inspect_avif(reader: BinaryIO, limits: Limits) -> None:
 def _check_boxes(reader: BinaryIO, end: int, limits: Limits) -> None:
     metas = [*avif.find(reader, 0, end, b"meta"), *avif.find(reader, 0, end, b"moov", b"trak", b"meta")]
     tracks = [*avif.find(reader, 0, end, b"moov", b"trak", b"mdia", b"minf", b"stbl")]
-    check_most("tracks", len(metas) + len(tracks), _MOST_TRACKS)
+    refuse_more_than("tracks", len(metas) + len(tracks), _MOST_TRACKS)
     for meta in metas:
         for ispe in avif.find(reader, meta.start + 4, meta.end, b"iprp", b"ipco", b"ispe"):
-            width, height = avif.size_of(avif.content_of(reader, ispe))
+            width, height = avif.dimensions(avif.content_of(reader, ispe))
             limits.check_pixels(width * height)
         _check_items(reader, _tables(reader, meta.start + 4, meta.end), limits)
     for track in tracks:
@@ -54,7 +54,7 @@ def _tables(reader: BinaryIO, start: int, end: int) -> dict[bytes, avif.Box]:
         if box.name in tables and box.name in _AVIF_TABLES:
             raise UploadedImageIsUnreadableError(f"The image has more than one {box.name.decode()} for the same thing")
         if box.name in _AVIF_TABLES and box.name != b"idat":  # that one holds the pixels themselves
-            check_most("bytes in a table", box.end - box.start, MOST_EXIF)
+            refuse_more_than("bytes in a table", box.end - box.start, MOST_EXIF)
         tables[box.name] = box
     return tables
 
@@ -64,15 +64,15 @@ def _check_items(reader: BinaryIO, tables: Mapping[bytes, avif.Box], limits: Lim
     if b"iinf" not in tables or b"iloc" not in tables:
         return
     types = avif.types_of(avif.content_of(reader, tables[b"iinf"]))
-    check_most("EXIF items", sum(kind == b"Exif" for kind in types.values()), _MOST_TRACKS)
-    check_most("pictures", len(types), _MOST_ITEMS)
+    refuse_more_than("EXIF items", sum(kind == b"Exif" for kind in types.values()), _MOST_TRACKS)
+    refuse_more_than("pictures", len(types), _MOST_ITEMS)
     places = avif.places_of(avif.content_of(reader, tables[b"iloc"]))
     for item, kind in types.items():
         method, parts = places.get(item, (0, []))
         shift = tables[b"idat"].start if method == 1 and b"idat" in tables else 0
         parts = [(start + shift, end + shift) for start, end in parts]
         if kind == b"Exif":
-            check_most("bytes of EXIF data", avif.total(parts), MOST_EXIF)
+            refuse_more_than("bytes of EXIF data", avif.total(parts), MOST_EXIF)
             tiff.of_exif(_joined(reader, parts)[4:]).check()
         elif kind == b"av01":
             _check_pictures(reader, parts, limits)
@@ -80,11 +80,11 @@ def _check_items(reader: BinaryIO, tables: Mapping[bytes, avif.Box], limits: Lim
 
 def _check_pictures(reader: BinaryIO, parts: list[avif.Place], limits: Limits) -> None:
     if len(parts) > 1:
-        check_most("bytes of pixels, parts counted twice", avif.total(parts), size_of(reader))
+        refuse_more_than("bytes of pixels, parts counted twice", avif.total(parts), byte_length(reader))
         data = _joined(reader, parts)
         reader, parts = io.BytesIO(data), [(0, len(data))]
     for start, end in parts:
-        for width, height in as_far_as_they_go(av1.sizes(reader, start, end)):
+        for width, height in until_truncated(av1.sizes(reader, start, end)):
             limits.check_pixels(width * height)
 
 

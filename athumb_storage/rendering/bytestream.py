@@ -21,7 +21,7 @@ class Truncated(Exception):
     """The bytes end before what was asked for."""
 
 
-class Walker:
+class BufferedReader:
     """Reads forward through `reader`, from where it is."""
 
     def __init__(self, reader: BinaryIO) -> None:
@@ -96,7 +96,7 @@ class Walker:
         self._buffer, self._at = rest + self._reader.read(max(_BUFFER, size - len(rest))), 0
 
 
-def check_crumbs(pieces: int, size: int, least: int) -> None:
+def refuse_tiny_pieces(pieces: int, size: int, least: int) -> None:
     """Refuse a file that is cut into a great many pieces which are smaller, on average, than `least` bytes.
 
     Each piece costs time of its own to read, however small it is, and no program writes files like that.
@@ -108,7 +108,7 @@ def check_crumbs(pieces: int, size: int, least: int) -> None:
         raise UploadedImageIsUnreadableError(f"The image is cut into more than {_MANY} pieces of almost nothing")
 
 
-def check_most(things: str, found: int, most: int) -> None:
+def refuse_more_than(things: str, found: int, most: int) -> None:
     """Refuse a file that has more of something than any program would write.
 
     Raises:
@@ -118,7 +118,7 @@ def check_most(things: str, found: int, most: int) -> None:
         raise UploadedImageIsUnreadableError(f"The image has more than {most} {things}, which no program writes")
 
 
-def as_far_as_they_go(parts: Iterator[T]) -> Iterator[T]:
+def until_truncated(parts: Iterator[T]) -> Iterator[T]:
     """The parts of a file up to where it is cut off."""
     try:
         yield from parts

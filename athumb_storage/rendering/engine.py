@@ -20,7 +20,7 @@ from athumb_storage.geometry import Box, Placement, Size, as_stored, place, upri
 from athumb_storage.rendering.colours import flattened, normalised
 from athumb_storage.rendering.containers import png, tiff
 from athumb_storage.rendering.inspection import inspect
-from athumb_storage.rendering.limits import Deadline, Limits, size_of, watched
+from athumb_storage.rendering.limits import Deadline, Limits, byte_length, watched
 from athumb_storage.rendering.plan import DECODE_SCALES, Plan, Step, make_plan
 from athumb_storage.specs import Variant
 
@@ -90,9 +90,9 @@ def render(
         RenderingError: a thumb cannot be scaled or encoded.
     """
     with _reading():
-        limits.check_bytes(size_of(reader))
+        limits.check_bytes(byte_length(reader))
         deadline = Deadline(limits)
-        image = _opened(watched(reader, deadline), image_format, limits)
+        image = _open_image(watched(reader, deadline), image_format, limits)
         orientation = _orientation(image, reader)
         plan = _planned(image, orientation, variants)
         decoded = _decoded(image, plan.scale)
@@ -128,8 +128,8 @@ def verify_decodable(reader: BinaryIO, image_format: str, limits: Limits = _DEFA
         UploadedImageIsUnreadableError: the image cannot be decoded.
     """
     with _reading():
-        limits.check_bytes(size_of(reader))
-        image = _opened(watched(reader, Deadline(limits)), image_format, limits)
+        limits.check_bytes(byte_length(reader))
+        image = _open_image(watched(reader, Deadline(limits)), image_format, limits)
         _decoded(image, max(DECODE_SCALES) if _can_be_scaled(image) else 1)
         image = Image.open(reader, formats=[image_format])
         reader.seek(0)
@@ -145,7 +145,7 @@ def shown_size(reader: BinaryIO) -> Size | None:
         return None
     try:
         with _reading():
-            image = _opened(reader, image_format, _SIZE_LIMITS)
+            image = _open_image(reader, image_format, _SIZE_LIMITS)
             return upright(image.size, _orientation(image, reader))
     except UploadedImageIsUnreadableError:
         return None
@@ -169,7 +169,7 @@ def _reading() -> Iterator[None]:
         raise UploadedImageIsUnreadableError(f"The image cannot be read: {error}") from error
 
 
-def _opened(reader: BinaryIO, image_format: str, limits: Limits) -> Image.Image:
+def _open_image(reader: BinaryIO, image_format: str, limits: Limits) -> Image.Image:
     inspect(reader, image_format, limits)
     image = Image.open(reader, formats=[image_format])
     # What the decoder makes of the header counts as well.

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import BinaryIO, Final
 
 from athumb_storage.rendering.avif import inspect_avif
-from athumb_storage.rendering.bytestream import as_far_as_they_go, check_most
+from athumb_storage.rendering.bytestream import refuse_more_than, until_truncated
 from athumb_storage.rendering.containers import bmp, gif, jpeg, png, riff, tiff
 from athumb_storage.rendering.containers.tiff import MOST_EXIF
-from athumb_storage.rendering.limits import Limits, size_of
+from athumb_storage.rendering.limits import Limits, byte_length
 
 _MOST_SEGMENTS: Final = 10_000
 """Segments before the pixels of a JPEG. An ICC profile or the longest XMP data have some hundreds."""
@@ -65,18 +65,18 @@ def _jpeg(reader: BinaryIO, limits: Limits) -> None:
     exif = bytearray()
     sizes: Counter[str] = Counter()
     pixels = components = 0
-    for count, (marker, payload) in enumerate(as_far_as_they_go(jpeg.parts(reader))):
+    for count, (marker, payload) in enumerate(until_truncated(jpeg.parts(reader))):
         kind = _KINDS_OF_SEGMENTS.get(marker, "")
         sizes[kind] += len(payload)
-        check_most("segments before its pixels", count, _MOST_SEGMENTS)
-        check_most(f"bytes {kind} before its pixels", sizes[kind], _MOST_OF_KIND[kind])
+        refuse_more_than("segments before its pixels", count, _MOST_SEGMENTS)
+        refuse_more_than(f"bytes {kind} before its pixels", sizes[kind], _MOST_OF_KIND[kind])
         if jpeg.is_frame(marker) and len(payload) > 5:
             components = 0 if jpeg.is_progressive(marker) else payload[5]
             pixels = int.from_bytes(payload[1:3], "big") * int.from_bytes(payload[3:5], "big")
             limits.check_pixels(pixels)
         elif marker == jpeg.APP1 and payload.startswith(jpeg.EXIF):
             exif += payload[len(jpeg.EXIF) :]
-            check_most("bytes of EXIF data", len(exif), MOST_EXIF)
+            refuse_more_than("bytes of EXIF data", len(exif), MOST_EXIF)
         elif marker == jpeg.SOS:
             if payload[:1] != bytes([components]):
                 _check_scans(reader, pixels)
@@ -89,16 +89,16 @@ def _check_scans(reader: BinaryIO, pixels: int) -> None:
     reader.seek(0)
     most = min(_MOST_SCANS, _MOST_PASSES // max(pixels, 1))
     scans = 0
-    for marker, _ in as_far_as_they_go(jpeg.parts(reader)):
+    for marker, _ in until_truncated(jpeg.parts(reader)):
         scans += marker == jpeg.SOS
-        check_most("scans", scans, most)
+        refuse_more_than("scans", scans, most)
 
 
 def _png(reader: BinaryIO, limits: Limits) -> None:
     size = text = width = height = 0
-    for chunk in as_far_as_they_go(png.chunks(reader)):
+    for chunk in until_truncated(png.chunks(reader)):
         if chunk.name == b"IHDR":
-            width, height = png.size_of(png.data_of(reader, chunk))
+            width, height = png.dimensions(png.data_of(reader, chunk))
             limits.check_pixels(width * height)
         elif chunk.name == b"acTL":
             frames = png.frames_of(png.data_of(reader, chunk))
@@ -106,16 +106,16 @@ def _png(reader: BinaryIO, limits: Limits) -> None:
             limits.check_pixels(width * height * frames)
         elif chunk.name not in (b"IDAT", b"fdAT"):
             size += chunk.size
-            check_most("bytes that are no pixels", size, _MOST_METADATA)
+            refuse_more_than("bytes that are no pixels", size, _MOST_METADATA)
             if chunk.name == b"eXIf":
-                check_most("bytes of EXIF data", chunk.size, MOST_EXIF)
+                refuse_more_than("bytes of EXIF data", chunk.size, MOST_EXIF)
             text += png.text_size(reader, chunk, _MOST_TEXT - text + 1)
-            check_most("bytes of text and profiles", text, _MOST_TEXT)
+            refuse_more_than("bytes of text and profiles", text, _MOST_TEXT)
 
 
 def _gif(reader: BinaryIO, limits: Limits) -> None:
     width = height = frames = comments = 0
-    for part in as_far_as_they_go(gif.parts(reader)):
+    for part in until_truncated(gif.parts(reader)):
         if part.kind == gif.HEAD:
             width, height = gif.canvas_of(part.data)
         elif part.kind == gif.IMAGE and part.first:
@@ -126,13 +126,13 @@ def _gif(reader: BinaryIO, limits: Limits) -> None:
             limits.check_frames(frames, counting=True)
         elif part.kind == gif.COMMENT:
             comments += 1
-            check_most("pieces of comments", comments, _MOST_COMMENTS)
+            refuse_more_than("pieces of comments", comments, _MOST_COMMENTS)
         limits.check_pixels(width * height * max(frames, 1), counting=frames > 1)
 
 
 def _webp(reader: BinaryIO, limits: Limits) -> None:
     frames = pixels = 0
-    for chunk in as_far_as_they_go(riff.chunks(reader, riff.HEADER, size_of(reader))):
+    for chunk in until_truncated(riff.chunks(reader, riff.HEADER, byte_length(reader))):
         if chunk.start == riff.HEADER + 8:
             reader.seek(chunk.start)
             width, height = riff.canvas_of(chunk, reader.read(10)) or (0, 0)
@@ -145,7 +145,7 @@ def _webp(reader: BinaryIO, limits: Limits) -> None:
 
 
 def _tiff(reader: BinaryIO, limits: Limits) -> None:
-    directories = tiff.Directories(reader, size_of(reader))
+    directories = tiff.Directories(reader, byte_length(reader))
     pixels = 0
     for frames, (width, height) in enumerate(directories.pages(), 1):
         pixels += width * height
@@ -155,10 +155,10 @@ def _tiff(reader: BinaryIO, limits: Limits) -> None:
 
 
 def _bmp(reader: BinaryIO, limits: Limits) -> None:
-    width, height = bmp.size_of(reader)
+    width, height = bmp.dimensions(reader)
     limits.check_pixels(width * height)
     if bmp.has_runs(reader):
-        check_most("bytes of runs of pixels", size_of(reader), _MOST_RUNS)
+        refuse_more_than("bytes of runs of pixels", byte_length(reader), _MOST_RUNS)
 
 
 _INSPECTIONS: Final[Mapping[str, Callable[[BinaryIO, Limits], None]]] = {

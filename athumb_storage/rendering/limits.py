@@ -99,7 +99,7 @@ def watched(reader: BinaryIO, deadline: Deadline) -> BinaryIO:
     return cast(BinaryIO, _Watched(reader, deadline))
 
 
-def size_of(reader: BinaryIO) -> int:
+def byte_length(reader: BinaryIO) -> int:
     """How many bytes there are in `reader`, which is at its beginning afterwards."""
     size = reader.seek(0, io.SEEK_END)
     reader.seek(0)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO, Final
 
 from athumb_storage.exceptions import UploadedImageIsUnreadableError
-from athumb_storage.rendering.bytestream import Truncated, Walker
+from athumb_storage.rendering.bytestream import BufferedReader, Truncated
 from athumb_storage.rendering.containers import gif, jpeg, png, riff, tiff
-from athumb_storage.rendering.limits import size_of
+from athumb_storage.rendering.limits import byte_length
 
 
 def stripped(reader: BinaryIO, image_format: str) -> Iterator[bytes]:
@@ -97,7 +97,7 @@ def _webp(reader: BinaryIO) -> Iterator[bytes]:
 
 def _webp_pieces(reader: BinaryIO) -> Iterator[_Piece]:
     """Everything after the file's head. Its size stands in that, so all has to be known before it is written."""
-    chunks = list(riff.chunks(reader, riff.HEADER, size_of(reader)))
+    chunks = list(riff.chunks(reader, riff.HEADER, byte_length(reader)))
     _check_picture(any(chunk.name in riff.PICTURES for chunk in chunks))
     extended = chunks[0].name == b"VP8X"
     orientation = _webp_orientation(reader, chunks) if extended else None
@@ -136,7 +136,7 @@ def _webp_frame(reader: BinaryIO, chunk: riff.Chunk) -> Iterator[_Piece]:
 
 def _copied(reader: BinaryIO, start: int, size: int) -> Iterator[bytes]:
     reader.seek(start)
-    yield from Walker(reader).pieces(size)
+    yield from BufferedReader(reader).pieces(size)
 
 
 def _check_picture(there_is_one: bool) -> None:
@@ -151,7 +151,7 @@ def _turned(exif: bytes) -> int | None:
 
 
 def _bmp(reader: BinaryIO) -> Iterator[bytes]:
-    yield from _copied(reader, 0, size_of(reader))
+    yield from _copied(reader, 0, byte_length(reader))
 
 
 _STRIPPERS: Final[Mapping[str, Callable[[BinaryIO], Iterator[bytes]]]] = {

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps, ImageSequence
 
 from athumb_storage import UploadedImageIsUnreadableError
 from athumb_storage.formats import HEAD_SIZE, MIME_TYPES, sniff
-from athumb_storage.rendering import check, shown_size, stripped
+from athumb_storage.rendering import shown_size, stripped, verify_decodable
 from athumb_storage.storages import FileSystemThumbnailStorage, InMemoryThumbnailStorage
 from tests.conftest import draw
 from tests.hostile.families import PLAIN, REFUSED, STORED
@@ -193,7 +193,7 @@ def test_sniff_knows_a_format_or_none(head):
 def test_the_check_raises_clear_errors_alone_whatever_format_it_is_told(data, image_format):
     reader = io.BytesIO(data)
     try:
-        with check(reader, image_format or sniff(data) or "JPEG") as image:
+        with verify_decodable(reader, image_format or sniff(data) or "JPEG") as image:
             assert image.width > 0
             assert image.height > 0
         assert reader.tell() == 0
@@ -242,11 +242,11 @@ def test_stripping_keeps_what_is_seen(sample):
 @given(data=mutated(tuple(STRIPPABLE)))
 def test_stripping_a_damaged_image_keeps_what_is_seen_or_is_a_clear_error(data):
     try:
-        check(io.BytesIO(data), sniff(data) or "JPEG").close()
+        verify_decodable(io.BytesIO(data), sniff(data) or "JPEG").close()
         once, twice = stripped_twice(data)
     except UploadedImageIsUnreadableError:
         return
-    check(io.BytesIO(once), sniff(data)).close()
+    verify_decodable(io.BytesIO(once), sniff(data)).close()
     assert pictures_or_none(once) == pictures_or_none(data)
     assert twice == once
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from athumb_storage.rendering.bytestream import Truncated, Walker, check_most
+from athumb_storage.rendering.bytestream import BufferedReader, Truncated, refuse_more_than
 
 _SEQUENCE_HEADER: Final = 1
 _MOST_UNITS: Final = 1000
@@ -21,27 +21,27 @@ def sizes(reader: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int]]:
     Raises:
         Truncated: the file ends within a unit.
     """
-    walker = Walker(reader)
-    walker.skip(start - walker.tell())
+    buffered = BufferedReader(reader)
+    buffered.skip(start - buffered.tell())
     count = 0
-    while walker.tell() < end:
-        head = walker.byte()
+    while buffered.tell() < end:
+        head = buffered.byte()
         if head & 0x04:
-            walker.skip(1)
-        size = _leb128(walker) if head & 0x02 else end - walker.tell()
+            buffered.skip(1)
+        size = _leb128(buffered) if head & 0x02 else end - buffered.tell()
         if (head >> 3) & 0x0F == _SEQUENCE_HEADER:
-            part = walker.take(min(size, _HEADER_SIZE))
+            part = buffered.take(min(size, _HEADER_SIZE))
             yield _frame_size(_Bits(part))
             size -= len(part)
-        walker.skip(size)
+        buffered.skip(size)
         count += 1
-        check_most("units in one picture", count, _MOST_UNITS)
+        refuse_more_than("units in one picture", count, _MOST_UNITS)
 
 
-def _leb128(walker: Walker) -> int:
+def _leb128(buffered: BufferedReader) -> int:
     value = 0
     for shift in range(0, 56, 7):
-        byte = walker.byte()
+        byte = buffered.byte()
         value |= (byte & 0x7F) << shift
         if not byte & 0x80:
             return value

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from athumb_storage.rendering.bytestream import Truncated, Walker, check_crumbs
+from athumb_storage.rendering.bytestream import BufferedReader, Truncated, refuse_tiny_pieces
 
 _SMALLEST: Final = 64
 
@@ -29,19 +29,19 @@ def boxes(reader: BinaryIO, start: int, end: int) -> Iterator[Box]:
         Truncated: the file ends within the head of one.
     """
     reader.seek(start)
-    walker = Walker(reader)
+    buffered = BufferedReader(reader)
     count = 0
-    while walker.tell() + 8 <= end:
-        at = walker.tell()
-        size, name = struct.unpack(">I4s", walker.take(8))
-        size = int.from_bytes(walker.take(8), "big") if size == 1 else size or end - at
-        box = Box(name, walker.tell(), min(at + size, end))
+    while buffered.tell() + 8 <= end:
+        at = buffered.tell()
+        size, name = struct.unpack(">I4s", buffered.take(8))
+        size = int.from_bytes(buffered.take(8), "big") if size == 1 else size or end - at
+        box = Box(name, buffered.tell(), min(at + size, end))
         if box.end < box.start:
             raise Truncated
         yield box
-        walker.skip(box.end - box.start)
+        buffered.skip(box.end - box.start)
         count += 1
-        check_crumbs(count, at - start, _SMALLEST)
+        refuse_tiny_pieces(count, at - start, _SMALLEST)
 
 
 def find(reader: BinaryIO, start: int, end: int, *path: bytes) -> Iterator[Box]:
@@ -60,7 +60,7 @@ def content_of(reader: BinaryIO, box: Box) -> bytes:
     return reader.read(box.end - box.start)
 
 
-def size_of(ispe: bytes) -> tuple[int, int]:
+def dimensions(ispe: bytes) -> tuple[int, int]:
     """Width and height that the content of ispe, a property of some item, tells."""
     width, height = struct.unpack_from(">II", ispe, 4)
     return width, height

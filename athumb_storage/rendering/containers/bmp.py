@@ -20,7 +20,7 @@ def has_runs(reader: BinaryIO) -> bool:
     return len(head) == 20 and head[0] != _OLDEST and struct.unpack_from("<I", head, 16)[0] in _RUN_LENGTHS
 
 
-def size_of(reader: BinaryIO) -> tuple[int, int]:
+def dimensions(reader: BinaryIO) -> tuple[int, int]:
     """Width and height; zeros if the header is not all there."""
     head = reader.read(26)
     if len(head) < 26:

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from athumb_storage.rendering.bytestream import Truncated, Walker, check_crumbs
+from athumb_storage.rendering.bytestream import BufferedReader, Truncated, refuse_tiny_pieces
 
 HEAD, IMAGE, TRAILER, PLAIN_TEXT, CONTROL, COMMENT, APPLICATION = 0x00, 0x2C, 0x3B, 0x01, 0xF9, 0xFE, 0xFF
 """What a part belongs to: the head with its palette, an image, the end of the file, or an extension, by its label."""
@@ -33,44 +33,44 @@ def parts(reader: BinaryIO) -> Iterator[Part]:
     Raises:
         Truncated: the file ends before the trailer.
     """
-    walker = Walker(reader)
-    yield Part(HEAD, True, _with_palette(walker.take(13), 10, walker))
+    buffered = BufferedReader(reader)
+    yield Part(HEAD, True, _with_palette(buffered.take(13), 10, buffered))
     count = 0
-    while (kind := _introducer(walker)) != TRAILER:
+    while (kind := _introducer(buffered)) != TRAILER:
         head = b""
         if kind == IMAGE:
-            head = _with_palette(bytes([kind]) + walker.take(9), 9, walker) + walker.take(1)
+            head = _with_palette(bytes([kind]) + buffered.take(9), 9, buffered) + buffered.take(1)
         elif kind == _EXTENSION:
-            head = bytes([kind, walker.byte()])
+            head = bytes([kind, buffered.byte()])
             kind = head[1]
-        for number, block in enumerate(_sub_blocks(walker) if head else ()):
+        for number, block in enumerate(_sub_blocks(buffered) if head else ()):
             yield Part(kind, number == 0, block if number else head + block)
             count += 1
-            check_crumbs(count, walker.tell(), _SMALLEST)
+            refuse_tiny_pieces(count, buffered.tell(), _SMALLEST)
         count += not head
-        check_crumbs(count, walker.tell(), _SMALLEST)
+        refuse_tiny_pieces(count, buffered.tell(), _SMALLEST)
     yield Part(TRAILER, True, bytes([TRAILER]))
 
 
-def _introducer(walker: Walker) -> int:
+def _introducer(buffered: BufferedReader) -> int:
     """The byte that a block begins with. Many files have no trailer, so the end of the file stands for it."""
     try:
-        return walker.byte()
+        return buffered.byte()
     except Truncated:
         return TRAILER
 
 
-def _sub_blocks(walker: Walker) -> Iterator[bytes]:
+def _sub_blocks(buffered: BufferedReader) -> Iterator[bytes]:
     """The sub-blocks, each with its size before it; the last one is of size 0."""
     size = -1
     while size:
-        size = walker.byte()
-        yield bytes([size]) + walker.take(size)
+        size = buffered.byte()
+        yield bytes([size]) + buffered.take(size)
 
 
-def _with_palette(head: bytes, flags: int, walker: Walker) -> bytes:
+def _with_palette(head: bytes, flags: int, buffered: BufferedReader) -> bytes:
     """`head` with the palette that follows it, if its byte of flags says that one does."""
-    return head + (walker.take(6 << (head[flags] & 7)) if head[flags] & 0x80 else b"")
+    return head + (buffered.take(6 << (head[flags] & 7)) if head[flags] & 0x80 else b"")
 
 
 def canvas_of(head: bytes) -> tuple[int, int]:

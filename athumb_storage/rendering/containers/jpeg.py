@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from athumb_storage.rendering.bytestream import Walker
+from athumb_storage.rendering.bytestream import BufferedReader
 
 SOI, EOI, SOS, APP0, COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xFE
 APP1, APP2, APP13, APP14, APP15, DQT = 0xE1, 0xE2, 0xED, 0xEE, 0xEF, 0xDB
@@ -39,22 +39,22 @@ def parts(reader: BinaryIO) -> Iterator[tuple[int, bytes]]:
     Raises:
         Truncated: the file ends before EOI.
     """
-    walker = Walker(reader)
+    buffered = BufferedReader(reader)
     marker = -1
     while marker != EOI:
-        for piece in walker.before(_MARKER):
+        for piece in buffered.before(_MARKER):
             if piece:
                 yield JUNK, piece
-        marker = walker.take(2)[1]
-        yield marker, b"" if marker in _ALONE else _payload(walker)
+        marker = buffered.take(2)[1]
+        yield marker, b"" if marker in _ALONE else _payload(buffered)
         if marker == SOS:
-            for piece in walker.before(_MARKER_IN_SCAN):
+            for piece in buffered.before(_MARKER_IN_SCAN):
                 yield SCAN, piece
 
 
-def _payload(walker: Walker) -> bytes:
+def _payload(buffered: BufferedReader) -> bytes:
     # A length below 2 is nonsense; decoders stumble over it as well.
-    return walker.take(max(int.from_bytes(walker.take(2), "big") - 2, 0))
+    return buffered.take(max(int.from_bytes(buffered.take(2), "big") - 2, 0))
 
 
 def is_frame(marker: int) -> bool:

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from athumb_storage.rendering.bytestream import Truncated, Walker, check_crumbs
+from athumb_storage.rendering.bytestream import BufferedReader, Truncated, refuse_tiny_pieces
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
@@ -34,15 +34,15 @@ def chunks(reader: BinaryIO) -> Iterator[Chunk]:
     Raises:
         Truncated: the file ends before IEND.
     """
-    walker = Walker(reader)
-    walker.skip(len(SIGNATURE))
+    buffered = BufferedReader(reader)
+    buffered.skip(len(SIGNATURE))
     name, count = b"", 0
     while name != b"IEND":
-        size, name = struct.unpack(">I4s", walker.take(8))
-        yield Chunk(name, walker.tell(), size)
-        walker.skip(size + 4)  # the checksum
+        size, name = struct.unpack(">I4s", buffered.take(8))
+        yield Chunk(name, buffered.tell(), size)
+        buffered.skip(size + 4)  # the checksum
         count += 1
-        check_crumbs(count, walker.tell(), _SMALLEST)
+        refuse_tiny_pieces(count, buffered.tell(), _SMALLEST)
 
 
 def data_of(reader: BinaryIO, chunk: Chunk) -> bytes:
@@ -51,7 +51,7 @@ def data_of(reader: BinaryIO, chunk: Chunk) -> bytes:
     return reader.read(chunk.size)
 
 
-def size_of(header: bytes) -> tuple[int, int]:
+def dimensions(header: bytes) -> tuple[int, int]:
     """Width and height that the data of IHDR tell; zeros if they are not all there."""
     return int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
 

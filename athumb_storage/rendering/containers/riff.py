@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from athumb_storage.rendering.bytestream import Walker, check_crumbs
+from athumb_storage.rendering.bytestream import BufferedReader, refuse_tiny_pieces
 
 EXIF_FLAG, XMP_FLAG = 0x08, 0x04
 """What VP8X says of the chunks that follow."""
@@ -44,16 +44,16 @@ def chunks(reader: BinaryIO, start: int, end: int) -> Iterator[Chunk]:
         Truncated: the file ends within the header of one.
     """
     reader.seek(start)
-    walker = Walker(reader)
+    buffered = BufferedReader(reader)
     count = 0
     while start + 8 <= end:
-        name, size = struct.unpack("<4sI", walker.take(8))
+        name, size = struct.unpack("<4sI", buffered.take(8))
         chunk = Chunk(name, start + 8, size)
         yield chunk
-        walker.skip(chunk.end - chunk.start)
+        buffered.skip(chunk.end - chunk.start)
         start = chunk.end
         count += 1
-        check_crumbs(count, start, _SMALLEST)
+        refuse_tiny_pieces(count, start, _SMALLEST)
 
 
 def canvas_of(chunk: Chunk, data: bytes) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
 from athumb_storage.exceptions import UploadedImageIsUnreadableError
-from athumb_storage.rendering.bytestream import check_most
+from athumb_storage.rendering.bytestream import refuse_more_than
 
 WIDTH, LENGTH, ORIENTATION, TILE_WIDTH, TILE_LENGTH = 0x0100, 0x0101, 0x0112, 0x0142, 0x0143
 
@@ -108,7 +108,7 @@ class Directories:
             offset = pending.pop()
             if offset not in seen:
                 seen.add(offset)
-                check_most("directories", len(seen), _MOST_DIRECTORIES)
+                refuse_more_than("directories", len(seen), _MOST_DIRECTORIES)
                 entries = self.entries(offset)
                 self._check_entries(entries)
                 pending += [self._integer(entry) for entry in entries if entry.tag in _SUBDIRECTORIES]

@@ -16,7 +16,8 @@ from PIL import Image
 import athumb_storage
 from athumb_storage import ImageLimitExceeded, Thumb, UploadedImageIsUnreadableError
 from athumb_storage.formats import HEAD_SIZE, sniff
-from athumb_storage.rendering import Limits, Order, check, render, shown_size
+from athumb_storage.rendering import Limits, render, shown_size, verify_decodable
+from athumb_storage.specs import Variant
 from tests.unit.rendering import files, quadrants, saved
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF")
@@ -34,12 +35,12 @@ def format_of(data):
 
 
 def rendered(data, **limits):
-    orders = [Order("thumb", Thumb(size=(20, 20)), "PNG")]
+    orders = [Variant.of("thumb", Thumb(size=(20, 20)), "PNG")]
     return list(render(io.BytesIO(data), format_of(data), orders, Limits(**limits)))
 
 
 def checked(data, **limits):
-    return check(io.BytesIO(data), format_of(data), Limits(**limits))
+    return verify_decodable(io.BytesIO(data), format_of(data), Limits(**limits))
 
 
 DOORS = pytest.mark.parametrize("door", [rendered, checked])
@@ -158,7 +159,7 @@ class Slow(io.BytesIO):
 def test_reading_stops_when_time_is_over(format_):
     reader = Slow(saved(quadrants((600, 400)), format_))
     with pytest.raises(ImageLimitExceeded, match="time_budget"):
-        check(reader, format_, Limits(time_budget=0.01))
+        verify_decodable(reader, format_, Limits(time_budget=0.01))
 
 
 @pytest.mark.parametrize("step", ["scaled", "encoded"])
@@ -174,7 +175,7 @@ def test_time_may_be_over_between_the_steps(monkeypatch, step):
         return original(*args)
 
     monkeypatch.setattr(f"{module}.{late}", slowly)
-    orders = [Order("thumb", Thumb(size=(20, 20)), "JPEG")]
+    orders = [Variant.of("thumb", Thumb(size=(20, 20)), "JPEG")]
     with pytest.raises(ImageLimitExceeded, match="time_budget"):
         list(render(io.BytesIO(GREY), "PNG", orders, Limits(time_budget=30)))
 
@@ -230,7 +231,7 @@ def test_pillow_warns_of_nothing_that_is_over_our_limit():
 def test_a_checked_image_is_fresh_and_its_reader_rewound(format_):
     reader = io.BytesIO(saved(quadrants((60, 40)), format_))
     reader.seek(7)
-    image = check(reader, format_)
+    image = verify_decodable(reader, format_)
     assert reader.tell() == 0
     assert not reader.closed
     assert (image.format, image.size) == (format_, (60, 40))
@@ -241,13 +242,13 @@ def test_a_checked_image_is_fresh_and_its_reader_rewound(format_):
 def test_a_truncated_image_does_not_pass(format_):
     data = saved(quadrants((600, 400)).effect_spread(20), format_)
     with pytest.raises(UploadedImageIsUnreadableError, match="The image cannot be read"):
-        check(io.BytesIO(data[: len(data) // 2]), format_)
+        verify_decodable(io.BytesIO(data[: len(data) // 2]), format_)
 
 
 def test_a_jpeg_is_checked_at_a_fraction_of_its_size(monkeypatch):
     sizes = []
     monkeypatch.setattr("athumb_storage.rendering.engine.normalised", lambda image: sizes.append(image.size))
-    check(io.BytesIO(saved(quadrants((803, 407)), "JPEG")), "JPEG")
+    verify_decodable(io.BytesIO(saved(quadrants((803, 407)), "JPEG")), "JPEG")
     assert sizes == [(101, 51)]
 
 
@@ -468,7 +469,7 @@ from PIL import Image
 Image.init()
 from athumb_storage import UploadedImageIsUnreadableError
 from athumb_storage.formats import HEAD_SIZE, sniff
-from athumb_storage.rendering import check
+from athumb_storage.rendering import verify_decodable
 
 def peak():
     # A new process inherits its parent's ru_maxrss, which would hide what it takes itself.
@@ -481,7 +482,7 @@ with open(sys.argv[1], "rb") as reader:
     image_format = sniff(reader.read(HEAD_SIZE))
     memory, seconds = peak(), time.process_time()
     try:
-        check(reader, image_format)
+        verify_decodable(reader, image_format)
         answer = "accepted"
     except UploadedImageIsUnreadableError as error:
         answer = type(error).__name__
@@ -548,4 +549,4 @@ def test_a_compressed_bmp_that_would_be_unpacked_for_seconds_is_refused():
     header = b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54 + 1024, 40, 10, 10, 1, 8, 1, 0, 0, 0, 256, 0)
     bomb = header + bytes(1024) + bytes(3 << 20)
     with pytest.raises(UploadedImageIsUnreadableError, match="runs of pixels"):
-        check(io.BytesIO(bomb), "BMP")
+        verify_decodable(io.BytesIO(bomb), "BMP")
