@@ -15,16 +15,7 @@ from botocore.httpsession import URLLib3Session
 from django.conf import UserSettingsHolder
 from seaweedfs import SeaweedFS
 
-from athumb_storage.contrib.testing import (
-    KEYS,
-    THUMBS,
-    content_of,
-    draw,
-    image_in,
-    noise,
-    stored,
-    upload,
-)
+from athumb_storage.contrib.testing import KEYS, THUMBS, content_of, draw, image_in, noise, stored, upload
 from athumb_storage.storages import FileSystemThumbnailStorage, InMemoryThumbnailStorage, S3ThumbnailStorage
 
 if django.VERSION < (5, 1):
@@ -41,7 +32,6 @@ if django.VERSION < (5, 1):
 __all__ = ["KEYS", "THUMBS", "content_of", "draw", "image_in", "noise", "stored", "upload"]
 
 PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "photos"
-
 
 WRITER = {"access_key": "writer-access-key", "secret_key": "writer-secret-key"}
 """Who may read, write and delete on the server, but not list."""
