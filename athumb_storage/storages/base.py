@@ -118,11 +118,9 @@ class ThumbnailStorageMixin(_Base):
         if isinstance(lookup, FieldThumbs):
             thumbs = dict(lookup.field_thumbs)
             return _bind_again, (copy(lookup.storage), thumbs, lookup.images_only, lookup.on_error)
-        return super().__reduce_ex__(protocol)
-
-    def __getstate__(self) -> Any:
-        state = super().__getstate__()
-        return state[0] if isinstance(state, tuple) else state  # what is in slots is looked up again
+        reduced: Any = super().__reduce_ex__(protocol)
+        state = reduced[2]  # with what is in slots, if that is a pair; it is looked up again
+        return *reduced[:2], state[0] if isinstance(state, tuple) else state, *reduced[3:]
 
     # Where a thumb lives
 
