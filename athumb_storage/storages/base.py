@@ -50,6 +50,7 @@ class ThumbnailStorageMixin(_Base):
     __slots__ = ("_bound_thumbs",)
     _bound_thumbs: OwnThumbs
 
+    options = StorageOptions()
     unique_names = False
     """Whether a name is made unique before it is stored, so that it cannot be taken."""
     _threads: Threads = ThisThread()
