@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import django
@@ -13,10 +13,18 @@ import pytest
 import seaweedfs
 from botocore.httpsession import URLLib3Session
 from django.conf import UserSettingsHolder
-from django.core.files.base import ContentFile
-from PIL import Image
 from seaweedfs import SeaweedFS
 
+from athumb_storage.contrib.testing import (
+    KEYS,
+    THUMBS,
+    content_of,
+    draw,
+    image_in,
+    noise,
+    stored,
+    upload,
+)
 from athumb_storage.storages import FileSystemThumbnailStorage, InMemoryThumbnailStorage, S3ThumbnailStorage
 
 if django.VERSION < (5, 1):
@@ -29,42 +37,10 @@ if django.VERSION < (5, 1):
 
     UserSettingsHolder.is_overridden = _is_overridden_by_itself
 
+# What the contract of storages works with, for all other tests as well.
+__all__ = ["KEYS", "THUMBS", "content_of", "draw", "image_in", "noise", "stored", "upload"]
+
 PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "photos"
-
-
-def draw(size=(300, 200), mode="RGB", color="red", **options):
-    """The bytes of an image of one colour; `options` are Pillow's `save` options, with a `format`."""
-    options.setdefault("format", "JPEG")
-    output = io.BytesIO()
-    Image.new(mode, size, color).save(output, **options)
-    return output.getvalue()
-
-
-def upload(name="cat.jpg", data=None, **options):
-    """What a form hands to a field: named content in memory."""
-    return ContentFile(draw(**options) if data is None else data, name=name)
-
-
-def content_of(storage, name):
-    """The bytes of a file."""
-    with storage.open(name, "rb") as file:
-        return file.read()
-
-
-def image_in(storage, key):
-    """The image that is stored at `key`, decoded."""
-    with storage.open(key, "rb") as file:
-        image = Image.open(io.BytesIO(file.read()))
-        image.load()
-        return image
-
-
-def stored(storage, folder=""):
-    """The names of all files in a storage."""
-    folders, files = storage.listdir(folder)
-    return sorted(
-        [folder + file for file in files] + [name for sub in folders for name in stored(storage, f"{folder}{sub}/")]
-    )
 
 
 WRITER = {"access_key": "writer-access-key", "secret_key": "writer-secret-key"}
@@ -128,14 +104,30 @@ def make_s3(s3_options):
     return make
 
 
+@pytest.fixture
+def make_on_disk(tmp_path):
+    """Makes a storage on the test's folder."""
+    return partial(FileSystemThumbnailStorage, location=tmp_path)
+
+
+@pytest.fixture
+def make_in_memory():
+    """Makes a storage on the test's memory: where one has files, the next finds them."""
+    root = InMemoryThumbnailStorage()._root
+
+    def make(**options):
+        storage = InMemoryThumbnailStorage(**options)
+        storage._root = root
+        return storage
+
+    return make
+
+
 @pytest.fixture(params=["file", "memory", "s3"])
-def make_storage(request, tmp_path):
+def make_storage(request):
     """Makes a storage of each kind, for tests of what all of them do."""
-    if request.param == "s3":
-        return request.getfixturevalue("make_s3")
-    if request.param == "memory":
-        return InMemoryThumbnailStorage
-    return lambda **options: FileSystemThumbnailStorage(location=tmp_path, **options)
+    makers = {"file": "make_on_disk", "memory": "make_in_memory", "s3": "make_s3"}
+    return request.getfixturevalue(makers[request.param])
 
 
 @pytest.fixture

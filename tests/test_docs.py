@@ -6,7 +6,7 @@ A page is one small project. Its blocks run in order, in a process of their own:
              of that file, which all other blocks find in place
     pycon    run as a doctest
     html     rendered as a template, with `product` and whatever the blocks before it have defined
-    bash     `manage.py` commands are run; targets and variables of `make` have to exist
+    bash     `manage.py` commands and pytest are run; targets and variables of `make` have to exist
     diff     what it adds has to be Python
     text     is no code
 
@@ -122,6 +122,7 @@ import doctest
 import json
 import linecache
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -172,6 +173,8 @@ def bash(name, source):
         words = shlex.split(line, comments=True)
         if words[:2] == ["python", "manage.py"]:
             call_command(*words[2:])
+        elif words[:3] == ["python", "-m", "pytest"]:
+            subprocess.run([sys.executable, *words[1:]], check=True)
 
 
 call_command("check")
@@ -272,7 +275,7 @@ class TestBlocks:
                     assert_make_knows(arguments)
                 case ["pip", "install", package]:
                     assert package in (".", "athumb-storage")
-                case ["python", "manage.py", *_] | ["sed", "-i", *_] | []:
+                case ["python", "manage.py", *_] | ["python", "-m", "pytest", *_] | ["sed", "-i", *_] | []:
                     pass  # run by the page, or by the test of the migration
                 case words:
                     pytest.fail(f"nobody tests {words}")

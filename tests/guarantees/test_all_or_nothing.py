@@ -22,7 +22,7 @@ from PIL import Image
 from athumb_storage import AthumbError, Thumb, UploadedImageIsUnreadableError, UploadFailed
 from athumb_storage.concurrency import ThisThread
 from athumb_storage.storages import InMemoryThumbnailStorage, S3ThumbnailStorage
-from tests.conftest import content_of, draw, stored, upload
+from tests.conftest import content_of, draw, noise, stored, upload
 from tests.faults import (
     CLOSED_AFTER,
     ERROR,
@@ -48,7 +48,6 @@ from tests.faults import (
     only,
     since,
 )
-from tests.unit.storages.test_contract import noise
 
 NAME = "photos/cat.jpg"
 THUMBS = {

@@ -27,8 +27,7 @@ from athumb_storage.fields import FileWithThumbsField, ImageWithThumbsField
 from athumb_storage.naming import is_marked
 from athumb_storage.rendering import engine
 from athumb_storage.signals import thumbs_failed
-from tests.conftest import content_of, draw, stored, upload
-from tests.unit.storages.test_contract import noise
+from tests.conftest import content_of, draw, noise, stored, upload
 from tests.unit.storages.test_mixin import ThumbShelf
 
 THUMBS = {"small": {"size": (30, 30)}, "web": {"size": (40, 40), "format": "WEBP"}}

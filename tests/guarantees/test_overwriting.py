@@ -9,8 +9,7 @@ from django.core.files.base import ContentFile
 from athumb_storage import UploadedImageIsUnreadableError
 from athumb_storage.signals import thumbs_failed
 from athumb_storage.storages import FileSystemThumbnailStorage
-from tests.conftest import content_of, draw, image_in, stored
-from tests.unit.storages.test_contract import noise
+from tests.conftest import content_of, draw, image_in, noise, stored
 
 THUMBS = {"small": {"size": (30, 30)}, "web": {"size": (40, 40), "format": "WEBP"}}
 RED, BLUE = draw((90, 60), color="red"), draw((80, 80), color="blue")

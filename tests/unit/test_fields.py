@@ -28,9 +28,8 @@ from athumb_storage import (
 )
 from athumb_storage.fields import FileWithThumbsField, ImageWithThumbsField, ThumbsFieldFile, ThumbsFieldMixin
 from athumb_storage.storages import InMemoryThumbnailStorage
-from tests.conftest import content_of, draw, image_in, stored, upload
+from tests.conftest import content_of, draw, image_in, noise, stored, upload
 from tests.shop.models import OWN, Book, Document, Plain, Product, SaleProduct, Sized, SizedField
-from tests.unit.storages.test_contract import noise
 
 
 class ShopAdmin(admin.AdminSite):

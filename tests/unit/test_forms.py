@@ -30,9 +30,8 @@ from athumb_storage import InvalidThumb
 from athumb_storage.fields import FileWithThumbsField, ImageWithThumbsField
 from athumb_storage.forms import CheckedImageField
 from athumb_storage.storages import InMemoryThumbnailStorage
-from tests.conftest import content_of, draw, stored, upload
+from tests.conftest import content_of, draw, noise, stored, upload
 from tests.shop.models import Document, Product, Sized
-from tests.unit.storages.test_contract import noise
 
 site = admin.AdminSite(name="admin")
 site.register(Product)

@@ -173,6 +173,27 @@ def test_imports_point_one_way(path):
 def test_only_rendering_knows_pillow_and_the_core_no_contrib(path):
     imported = imports_of(path)
     own = room_of(module_of(path))
-    assert own == "rendering" or "PIL" not in top_levels(imported)
+    assert own in ("rendering", "contrib") or "PIL" not in top_levels(imported)
     assert own == "contrib" or not any(module.startswith("athumb_storage.contrib") for module in imported)
+    assert own == "contrib" or "pytest" not in top_levels(imported)
     assert own == "storages" or not {"boto3", "botocore", "storages"} & top_levels(imported)
+
+
+def test_the_contract_of_storages_asks_for_nothing_but_pytest():
+    loaded = loaded_by("import athumb_storage.contrib.testing")
+    assert "pytest" in loaded
+    assert not {"boto3", "botocore", "storages", "pytest_django"} & top_levels(loaded)
+
+
+def test_where_pytest_is_missing_the_contract_says_how_to_get_it():
+    loaded_by("""
+import sys
+sys.modules["pytest"] = None
+try:
+    import athumb_storage.contrib.testing
+except ImportError as error:
+    assert "pip install pytest" in str(error)
+else:
+    raise AssertionError("it is not missed")
+del sys.modules["pytest"]
+""")

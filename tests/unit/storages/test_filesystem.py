@@ -15,8 +15,7 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 
 from athumb_storage import UploadedImageIsUnreadableError, UploadFailed
 from athumb_storage.storages import FileSystemThumbnailStorage
-from tests.conftest import content_of, draw, image_in, stored, upload
-from tests.unit.storages.test_contract import KEYS, THUMBS, noise
+from tests.conftest import KEYS, THUMBS, content_of, draw, image_in, noise, stored, upload
 
 
 @pytest.fixture

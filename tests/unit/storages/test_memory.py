@@ -9,8 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from athumb_storage.storages import InMemoryThumbnailStorage
-from tests.conftest import image_in, stored, upload
-from tests.unit.storages.test_contract import KEYS, THUMBS
+from tests.conftest import KEYS, THUMBS, image_in, stored, upload
 
 
 def test_each_storage_has_files_of_its_own():

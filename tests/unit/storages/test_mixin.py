@@ -7,11 +7,11 @@ import io
 import pytest
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import InMemoryStorage, Storage
+from django.utils.encoding import filepath_to_uri
 
 from athumb_storage import AthumbError, UploadFailed
 from athumb_storage.storages import ThumbnailStorageMixin
-from tests.conftest import image_in, stored, upload
-from tests.unit.storages.test_contract import KEYS, THUMBS
+from tests.conftest import KEYS, THUMBS, image_in, stored, upload
 
 
 class Shelf(Storage):
@@ -29,7 +29,8 @@ class Shelf(Storage):
 
     def _save(self, name, content):
         content.seek(0)
-        self.files[name] = content.read()
+        data = content.read()
+        self.files[name] = data.encode() if isinstance(data, str) else data
         self.types[name] = getattr(content, "content_type", None)
         return name
 
@@ -40,7 +41,7 @@ class Shelf(Storage):
         self.files.pop(name, None)
 
     def url(self, name):
-        return f"http://{self.prefix}/{name}"
+        return f"http://{self.prefix}/{filepath_to_uri(name)}"
 
 
 class ThumbShelf(ThumbnailStorageMixin, Shelf):

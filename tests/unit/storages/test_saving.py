@@ -16,9 +16,8 @@ from athumb_storage import UploadedImageIsUnreadableError, UploadFailed
 from athumb_storage.concurrency import SharedPool, ThisThread
 from athumb_storage.storages import FileSystemThumbnailStorage, InMemoryThumbnailStorage, S3ThumbnailStorage
 from athumb_storage.storages.saving import under_free_name
-from tests.conftest import image_in, stored, upload
+from tests.conftest import KEYS, THUMBS, image_in, noise, stored, upload
 from tests.shop.models import Document
-from tests.unit.storages.test_contract import KEYS, THUMBS, noise
 
 WRONG_DIGEST = {"ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="}
 

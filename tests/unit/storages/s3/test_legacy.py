@@ -6,8 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from athumb_storage.storages import S3ThumbnailStorage
-from tests.conftest import upload
-from tests.unit.storages.test_contract import THUMBS
+from tests.conftest import THUMBS, upload
 
 
 def test_a_cname_is_the_custom_domain(settings):

@@ -34,8 +34,7 @@ from storages.backends.s3 import S3Storage
 from athumb_storage import UploadFailed
 from athumb_storage.storages import PublicS3ThumbnailStorage, S3ThumbnailStorage
 from athumb_storage.storages.s3.client import POOL_SIZE
-from tests.conftest import content_of, draw, image_in, stored, upload
-from tests.unit.storages.test_contract import KEYS, THUMBS, noise
+from tests.conftest import KEYS, THUMBS, content_of, draw, image_in, noise, stored, upload
 
 ONE = {"small": {"size": (30, 30)}}
 
