@@ -36,7 +36,10 @@ class ThisThread:
             done.set_result(function(*args, **kwargs))
         except BaseException as error:  # noqa: BLE001, whoever asks for the result gets it
             done.set_exception(error)
-        return done
+        try:
+            return done
+        finally:
+            del done  # an error has this frame in its traceback, and would keep itself alive by it
 
 
 class SharedPool:

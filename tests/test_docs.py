@@ -35,10 +35,12 @@ from botocore.exceptions import ClientError
 import athumb_storage
 from athumb_storage import Thumb, fields, storages
 from athumb_storage.fields import ThumbsFieldFile, ThumbsFieldMixin
+from athumb_storage.formats import MIME_TYPES
 from athumb_storage.management.commands.athumb_regen_field import Command
 from athumb_storage.naming import NAMINGS
 from athumb_storage.specs import Variant
-from athumb_storage.storages import S3ThumbnailStorage, ThumbnailStorageMixin
+from athumb_storage.storages import S3ThumbnailStorage
+from athumb_storage.storages.options import StorageOptions
 from tests.conftest import draw
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -386,7 +388,10 @@ def field_options():
 
 
 def storage_options():
-    return own_defaults(ThumbnailStorageMixin.__init__)
+    allowed = tuple(name for name in MIME_TYPES if name in StorageOptions.allowed_formats)
+    words = {naming: word for word, naming in NAMINGS.items()}
+    defaults = {field.name: field.default for field in dataclasses.fields(StorageOptions)}
+    return {**defaults, "naming": words[defaults["naming"]], "allowed_formats": allowed}
 
 
 def s3_options():

@@ -21,7 +21,7 @@ from athumb_storage.naming import Naming, is_marked, unmarked
 from athumb_storage.rendering import verify_decodable
 from athumb_storage.specs import Thumb, ThumbSet
 from athumb_storage.storages import saving
-from athumb_storage.storages.binding import FieldThumbs, OwnThumbs
+from athumb_storage.storages.binding import ThumbLookup
 from athumb_storage.storages.filenames import refuse_thumb_names, safe_name
 from athumb_storage.storages.journal import Journal, kept_journals
 from athumb_storage.storages.options import OPTIONS, StorageOptions
@@ -47,9 +47,10 @@ class ThumbnailStorageMixin(_Base):
 
     # A storage bound to a field is a second object on the same `__dict__`, so that it shares the connection, every
     # option and all that the storage caches; only what is kept in this slot is its own.
-    __slots__ = ("_bound_thumbs",)
-    _bound_thumbs: OwnThumbs
+    __slots__ = ("_own_lookup",)
+    _own_lookup: ThumbLookup
 
+    options = StorageOptions()
     unique_names = False
     """Whether a name is made unique before it is stored, so that it cannot be taken."""
     _threads: Threads = ThisThread()
@@ -83,21 +84,20 @@ class ThumbnailStorageMixin(_Base):
     @property
     def on_error(self) -> str:
         """What becomes of an image whose thumbs cannot be made: "raise" refuses it, "skip" keeps it without them."""
-        return self._lookup.on_error or self.options.on_error
+        return self._lookup.on_error
 
     @property
     def unbound(self) -> Self:
         """The storage as the project made it; itself, if it is bound to no field."""
-        lookup = self._lookup
-        return lookup.storage if isinstance(lookup, FieldThumbs) else self
+        return self._lookup.unbound or self
 
     @property
-    def _lookup(self) -> OwnThumbs:
+    def _lookup(self) -> ThumbLookup:
         try:
-            return self._bound_thumbs
+            return self._own_lookup
         except AttributeError:  # it is new, or a copy
-            self._bound_thumbs = OwnThumbs(self)
-            return self._bound_thumbs
+            self._own_lookup = ThumbLookup(self, self.options)
+            return self._own_lookup
 
     def with_thumbs(self, thumbs: Any, *, images_only: bool = False, on_error: str | None = None) -> Self:
         """This storage with more thumbs: same connection, same options, its own thumbs overlaid with these.
@@ -109,20 +109,20 @@ class ThumbnailStorageMixin(_Base):
         """
         view = object.__new__(type(self))
         view.__dict__ = self.__dict__
-        view._bound_thumbs = FieldThumbs(self.unbound, ThumbSet(thumbs), images_only=images_only, on_error=on_error)
+        view._own_lookup = ThumbLookup(
+            self.unbound, self.options, ThumbSet(thumbs), images_only=images_only, on_error=on_error
+        )
         return view
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         # To copy or pickle a bound storage is to do so with the storage itself, and to bind it again.
         lookup = self._lookup
-        if isinstance(lookup, FieldThumbs):
+        if lookup.field_thumbs is not None:
             thumbs = dict(lookup.field_thumbs)
-            return _bind_again, (copy(lookup.storage), thumbs, lookup.images_only, lookup.on_error)
-        return super().__reduce_ex__(protocol)
-
-    def __getstate__(self) -> Any:
-        state = super().__getstate__()
-        return state[0] if isinstance(state, tuple) else state  # what is in slots is looked up again
+            return _bind_again, (copy(lookup.unbound), thumbs, lookup.images_only, lookup.on_error)
+        reduced: Any = super().__reduce_ex__(protocol)
+        state = reduced[2]  # with what is in slots, if that is a pair; it is looked up again
+        return *reduced[:2], state[0] if isinstance(state, tuple) else state, *reduced[3:]
 
     # Where a thumb lives
 
@@ -336,7 +336,7 @@ class ThumbnailStorageMixin(_Base):
         with self._open_original(name) as content, Source(content) as source:
             image_format = saving.allowed_format(self, source)
             if image_format:
-                return saving.generate(self, name, source, image_format, thumbs.items())
+                return saving.generate(self, name, source, image_format, thumbs)
             if self._lookup.images_only:
                 raise UploadedImageIsUnreadableError(f"{name!r} is not an image of a format that is accepted.")
             return {}

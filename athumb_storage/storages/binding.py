@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
@@ -11,12 +11,6 @@ from athumb_storage import conf
 from athumb_storage.exceptions import AmbiguousThumb, UnknownThumb
 from athumb_storage.specs import Thumb, ThumbSet, Variant
 from athumb_storage.storages.options import StorageOptions
-
-
-class Storage(Protocol):
-    """What is asked of a storage."""
-
-    options: StorageOptions
 
 
 class FieldWithThumbs(Protocol):
@@ -40,41 +34,64 @@ def register_field(field: FieldWithThumbs) -> None:
     conf.thumbs_changed()
 
 
-def thumb_sets_of_fields(storage: object) -> dict[str, ThumbSet]:
-    """The thumbs that fields define on this storage: label -> thumb set."""
-    fields: list[FieldWithThumbs] = sorted(_fields, key=lambda field: field.label)
-    return {field.label: field.thumbs for field in fields if field.unbound_storage() is storage}
+class ThumbLookup:
+    """Looks up the thumbs of a storage, or of one of its views that are bound to a field.
 
+    Args:
+        storage: the storage as the project made it.
+        options: its options.
+        field_thumbs: those of the field, which are laid over the storage's own; None, if it is bound to none.
+        images_only: whether to refuse what is not an image.
+        on_error: what becomes of an image whose thumbs fail; None is what the storage does.
+    """
 
-class OwnThumbs:
-    """The thumbs of a storage that is bound to no field."""
-
-    images_only = False
-    """Whether to refuse what is not an image."""
-    on_error: str | None = None
-    """What becomes of an image whose thumbs fail; None is what the storage's option says."""
-
-    def __init__(self, storage: Storage) -> None:
-        self.options = storage.options
+    def __init__(
+        self,
+        storage: object,
+        options: StorageOptions,
+        field_thumbs: ThumbSet | None = None,
+        *,
+        images_only: bool = False,
+        on_error: str | None = None,
+    ) -> None:
+        self.field_thumbs = field_thumbs
+        self.images_only = images_only
+        self.on_error = on_error or options.on_error
+        # Only a view keeps its storage: a storage that kept itself would have to wait for the garbage collector.
+        self.unbound: Any = None if field_thumbs is None else storage
         self._storage = weakref.ref(storage)
+        self._options = options
+        self._overlaid = ThumbSet(), field_thumbs or ThumbSet()
         self._variants: dict[str | Thumb, tuple[str, Thumb, dict[str, Variant]]] = {}
         self._generation = -1
 
     @property
     def thumbs(self) -> ThumbSet:
         """The thumbs that every original gets."""
-        own = self.options.thumbs
-        return conf.project_thumbs() if own is None else own
+        own = conf.project_thumbs() if self._options.thumbs is None else self._options.thumbs
+        if self.field_thumbs is None:
+            return own
+        if self._overlaid[0] is not own:
+            self._overlaid = own, own.overlaid_with(self.field_thumbs)
+        return self._overlaid[1]
+
+    def thumb_sets(self) -> dict[str, ThumbSet]:
+        """All thumbs that an original may have, by who says so: a field, or the storage and all its fields."""
+        if self.field_thumbs is not None:
+            return {"the field": self.thumbs}
+        fields: list[FieldWithThumbs] = sorted(_fields, key=lambda field: field.label)
+        storage = self._storage()
+        theirs = {field.label: field.thumbs for field in fields if field.unbound_storage() is storage}
+        return {"the storage itself": self.thumbs, **theirs}
 
     def resolve_thumb(self, thumb: str | Thumb) -> tuple[str, Thumb]:
-        """The thumb name and the Thumb that the storage and its fields agree on.
+        """The thumb name and the Thumb that all agree on.
 
         Raises:
             UnknownThumb: none of them has it.
             AmbiguousThumb: they have it, but not the same.
         """
-        sets = {"the storage itself": self.thumbs, **thumb_sets_of_fields(self._storage())}
-        found = {}
+        sets, found = self.thumb_sets(), {}
         for label, thumbs in sets.items():
             with suppress(UnknownThumb):
                 name = thumbs.name_of(thumb)
@@ -84,11 +101,6 @@ class OwnThumbs:
         if len(set(found.values())) > 1:
             raise AmbiguousThumb(f"Thumb {thumb!r} is not the same in {', '.join(found)}: ask the field's own storage.")
         return next(iter(found.values()))
-
-    def known_thumbs(self) -> Iterator[tuple[str, Thumb]]:
-        """Every thumb that an original may have, with its thumb name."""
-        for thumbs in (self.thumbs, *thumb_sets_of_fields(self._storage()).values()):
-            yield from thumbs.items()
 
     def variant(self, name: str, thumb: str | Thumb) -> Variant:
         """The variant that `thumb` has for an original called `name`; remembered until thumbs are defined anew.
@@ -102,50 +114,18 @@ class OwnThumbs:
             thumb_name, spec, by_format = self._variants[thumb]
         except (KeyError, TypeError):  # not looked up yet, or nothing that can be a thumb
             thumb_name, spec, by_format = self._variants[thumb] = *self.resolve_thumb(thumb), {}
-        image_format = spec.format_for(name, self.options.fallback_format)
+        image_format = spec.format_for(name, self._options.fallback_format)
         try:
             return by_format[image_format]
         except KeyError:
             return by_format.setdefault(image_format, Variant.of(thumb_name, spec, image_format))
 
-    def variants(self, name: str, thumbs: Iterable[tuple[str, Thumb]]) -> list[Variant]:
-        """What is stored of these thumbs for an original called `name`."""
-        fallback = self.options.fallback_format
-        return [Variant.of(thumb_name, thumb, thumb.format_for(name, fallback)) for thumb_name, thumb in thumbs]
+    def variants(self, name: str, thumbs: Mapping[str, Thumb] | None = None) -> list[Variant]:
+        """What is stored of these thumbs, by default of all, for an original called `name`."""
+        fallback = self._options.fallback_format
+        wanted = self.thumbs if thumbs is None else thumbs
+        return [Variant.of(thumb_name, thumb, thumb.format_for(name, fallback)) for thumb_name, thumb in wanted.items()]
 
-    def keys(self, name: str, thumbs: Iterable[tuple[str, Thumb]]) -> list[str]:
-        """Where these thumbs of an original called `name` are stored."""
-        return list(dict.fromkeys(self.options.naming.key(name, variant) for variant in self.variants(name, thumbs)))
-
-
-class FieldThumbs(OwnThumbs):
-    """The thumbs of a storage that is bound to a field: its own, overlaid with the field's.
-
-    Args:
-        storage: the storage as the project made it.
-        thumbs: those of the field.
-        images_only, on_error: see `OwnThumbs`.
-    """
-
-    def __init__(self, storage: Storage, thumbs: ThumbSet, *, images_only: bool, on_error: str | None) -> None:
-        super().__init__(storage)
-        self.storage: Any = storage
-        self.field_thumbs = thumbs
-        self.images_only = images_only
-        self.on_error = on_error
-        self._overlaid = ThumbSet(), thumbs
-
-    @property
-    def thumbs(self) -> ThumbSet:
-        own = super().thumbs
-        if self._overlaid[0] is not own:
-            self._overlaid = own, own.overlaid_with(self.field_thumbs)
-        return self._overlaid[1]
-
-    def resolve_thumb(self, thumb: str | Thumb) -> tuple[str, Thumb]:
-        thumbs = self.thumbs
-        name = thumbs.name_of(thumb)
-        return name, thumbs[name]
-
-    def known_thumbs(self) -> Iterator[tuple[str, Thumb]]:
-        yield from self.thumbs.items()
+    def keys(self, name: str, thumbs: Mapping[str, Thumb] | None = None) -> list[str]:
+        """Where these are stored."""
+        return [self._options.naming.key(name, variant) for variant in self.variants(name, thumbs)]

@@ -32,7 +32,7 @@ class FileSystemThumbnailStorage(ThumbnailStorageMixin, FileSystemStorage):
     """
 
     def _refuse_long(self, name: str) -> None:
-        keys = [name, *self._lookup.keys(name, self.thumbs.items())]
+        keys = [name, *self._lookup.keys(name)]
         refuse_long((part for key in keys for part in key.split("/")), _LONGEST_NAME)
         refuse_long(map(self.path, keys), _LONGEST_PATH)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -18,9 +18,9 @@ from athumb_storage.formats import MIME_TYPES, format_of_name, sniff
 from athumb_storage.naming import marked
 from athumb_storage.rendering import Rendered, render, stripped, verify_decodable
 from athumb_storage.signals import thumbs_failed
-from athumb_storage.specs import Thumb, ThumbSet, Variant
+from athumb_storage.specs import Thumb, Variant
 from athumb_storage.storages import journal as journals
-from athumb_storage.storages.binding import OwnThumbs
+from athumb_storage.storages.binding import ThumbLookup
 from athumb_storage.storages.filenames import another_name
 from athumb_storage.storages.journal import Journal
 from athumb_storage.storages.options import StorageOptions
@@ -49,11 +49,7 @@ class Storage(journals.Storage, Protocol):
     _threads: Threads
 
     @property
-    def thumbs(self) -> ThumbSet: ...
-    @property
-    def on_error(self) -> str: ...
-    @property
-    def _lookup(self) -> OwnThumbs: ...
+    def _lookup(self) -> ThumbLookup: ...
     def get_available_name(self, name: str, max_length: int | None = None) -> str: ...
     def get_alternative_name(self, file_root: str, file_ext: str) -> str: ...
     def _write_upload(self, name: str, source: Source, image_format: str | None) -> str: ...
@@ -74,7 +70,7 @@ def accepted_format(storage: Storage, name: str, source: Source) -> str | None:
         UploadedImageIsUnreadableError: it is refused, by what its first bytes say.
     """
     images_only, is_stripped = storage._lookup.images_only, storage.options.strip_original
-    if not (images_only or is_stripped or storage.thumbs):
+    if not (images_only or is_stripped or storage._lookup.thumbs):
         return None
     image_format = allowed_format(storage, source)
     # An image that may not be opened cannot be stripped either.
@@ -119,14 +115,15 @@ def under_free_name(storage: Storage, name: str, write: Write) -> str:
     """
     max_length = max_length_of_save.get()
     free = name
-    for _ in range(MOST_NAMES):
+    tried = 1
+    while True:
         try:
             return write(free)
         except FileExistsError as error:
-            taken = error
-            other = another_name(name, max_length, storage.get_alternative_name)
-            free = storage.get_available_name(other, max_length)
-    raise UploadFailed(name, f"{MOST_NAMES} names in turn were said to be taken ({taken})") from taken
+            if tried == MOST_NAMES:
+                raise UploadFailed(name, f"{tried} names in turn were said to be taken ({error})") from error
+        free = storage.get_available_name(another_name(name, max_length, storage.get_alternative_name), max_length)
+        tried += 1
 
 
 def save_plain(storage: Storage, name: str, source: Source) -> str:
@@ -152,7 +149,7 @@ def store_while_rendering(
     Returns:
         The final name, and the thumbs, of which some are rendered when they are asked for.
     """
-    variants = _variants(storage, name)
+    variants = storage._lookup.variants(name)
     thumbs = _rendered(storage, name, source, image_format, variants)
     if storage._replaces or not storage._threads.overlap:
         thumbs = iter(list(thumbs))
@@ -165,8 +162,9 @@ def store_while_rendering(
         if storage.unique_names or original.done():  # the name is final
             break
     stored = name if storage.unique_names else original.result()
-    if _variants(storage, stored) != variants:  # the storage gave it another extension
-        ready, thumbs = [], _rendered(storage, stored, source, image_format, _variants(storage, stored))
+    if storage._lookup.variants(stored) != variants:  # the storage gave it another extension
+        variants = storage._lookup.variants(stored)
+        ready, thumbs = [], _rendered(storage, stored, source, image_format, variants)
     # They are stored again under another name, where a key is taken.
     return stored, [*ready, *thumbs] if _claims_keys(storage) else chain(ready, thumbs)
 
@@ -208,7 +206,7 @@ def store_without_thumbs(storage: Storage, name: str, write: Write, journal: Jou
     Raises:
         Exception: the error, if it is not to be skipped.
     """
-    if storage.on_error == "raise" or isinstance(error, SuspiciousOperation):
+    if storage._lookup.on_error == "raise" or isinstance(error, SuspiciousOperation):
         raise error
     stored = journal.original()  # if that has failed, too, its own error is raised
     if storage.options.placeholder_url is not None and not storage._replaces:
@@ -242,11 +240,14 @@ def stored_thumbs(storage: Storage, name: str) -> list[str]:
     """The keys of the thumbs that are there; where they cannot be listed, of those that should be."""
     prefix = storage.options.naming.prefix(name)
     listed = None if prefix is None else storage._list_folder(prefix)
-    return storage._lookup.keys(name, storage._lookup.known_thumbs()) if listed is None else listed
+    if listed is not None:
+        return listed
+    sets = storage._lookup.thumb_sets().values()
+    return list(dict.fromkeys(key for thumbs in sets for key in storage._lookup.keys(name, thumbs)))
 
 
 def generate(
-    storage: Storage, name: str, source: Source, image_format: str, thumbs: Iterable[tuple[str, Thumb]]
+    storage: Storage, name: str, source: Source, image_format: str, thumbs: Mapping[str, Thumb]
 ) -> dict[str, str]:
     """Render thumbs of an original that is stored already, and store them; thumb name -> thumb key."""
     variants = storage._lookup.variants(name, thumbs)
@@ -256,10 +257,6 @@ def generate(
     finally:
         journal.cancel_and_wait()
     return {variant.thumb_name: storage.options.naming.key(name, variant) for variant in variants}
-
-
-def _variants(storage: Storage, name: str) -> list[Variant]:
-    return storage._lookup.variants(name, storage.thumbs.items())
 
 
 def _rendered(

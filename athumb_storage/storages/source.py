@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,7 +24,7 @@ class Source:
 
     A file on disk is opened again by its path, bytes in memory are shared. Everything else (a stream that cannot go
     back, a wrapper that decrypts) is copied once, to memory while it is small and to a temporary file above
-    `FILE_UPLOAD_MAX_MEMORY_SIZE`. The content itself stays open, so that Django can go on with it.
+    `FILE_UPLOAD_MAX_MEMORY_SIZE`, when it is first opened. The content itself stays open, so that Django can go on.
 
     Args:
         content: the upload.
@@ -35,19 +36,17 @@ class Source:
 
     def __init__(self, content: File[Any], pieces: Iterator[bytes] | None = None) -> None:
         self._closing = ExitStack()
+        self._lock = threading.RLock()
         self._data: bytes | None = None
         self._path: Path | None = None
         self.content = _rewound(content)
-        if pieces is None:
-            self._data = _bytes_in_memory(content)
-            self._path = None if self._data is not None else _path_on_disk(content)
-        if self._data is None and self._path is None:
-            try:
-                self._keep(_chunks(content) if pieces is None else pieces)
-                self.content = self._replayed(content, is_other=pieces is not None)
-            except BaseException:
-                self._closing.close()
-                raise
+        if pieces is not None:
+            self._keep(pieces)
+            self.content = self._copy()
+            return
+        self._data = _bytes_in_memory(content)
+        if self._data is None:
+            self._path = _path_on_disk(content)
 
     def __enter__(self) -> Source:
         return self
@@ -59,9 +58,11 @@ class Source:
 
     def open(self) -> BinaryIO:
         """A new reader, at the beginning; whoever opens it closes it."""
-        if self._path is None:
-            return io.BytesIO(self._data or b"")
-        return self._path.open("rb")
+        with self._lock:
+            if self._data is None and self._path is None:
+                self._keep(_chunks(self.content))
+                self.content = _rewound(self.content) if _goes_back(self.content) else self._copy()
+        return io.BytesIO(self._data or b"") if self._path is None else self._path.open("rb")
 
     def head(self) -> bytes:
         """The first bytes, as many as it takes to tell what they are."""
@@ -71,32 +72,33 @@ class Source:
     @property
     def size(self) -> int:
         """How many bytes there are."""
-        return len(self._data or b"") if self._path is None else self._path.stat().st_size
+        with self.open() as reader:
+            return reader.seek(0, os.SEEK_END)
 
     def _keep(self, chunks: Iterator[bytes]) -> None:
-        """Keep a copy, because what these come from can be read only once or by one reader at a time."""
-        limit = settings.FILE_UPLOAD_MAX_MEMORY_SIZE
-        start = b""
+        """Keep what can be read only once, or by one reader at a time."""
+        start = io.BytesIO()
         for chunk in chunks:
-            start += chunk
-            if len(start) > limit:
+            start.write(chunk)
+            if start.tell() > settings.FILE_UPLOAD_MAX_MEMORY_SIZE:
                 break
         else:
-            self._data = start
+            self._data = start.getvalue()
             return
-        folder = settings.FILE_UPLOAD_TEMP_DIR
-        copy = self._closing.enter_context(tempfile.NamedTemporaryFile(dir=folder))  # noqa: SIM115, closed by close()
-        copy.write(start)
-        copy.writelines(chunks)
-        copy.flush()
-        self._path = Path(copy.name)
+        try:
+            folder = settings.FILE_UPLOAD_TEMP_DIR
+            file = self._closing.enter_context(tempfile.NamedTemporaryFile(dir=folder))  # noqa: SIM115, closed by close()
+            file.write(start.getbuffer())
+            file.writelines(chunks)
+            file.flush()
+        except BaseException:
+            self._closing.close()
+            raise
+        self._path = Path(file.name)
 
-    def _replayed(self, content: File[Any], *, is_other: bool) -> File[Any]:
-        """The content as another storage may read it: itself if it can go back and is the same, else the copy."""
-        if _goes_back(content) and not is_other:
-            content.seek(0)
-            return content
-        return File(self._closing.enter_context(self.open()), name=content.name)
+    def _copy(self) -> File[Any]:
+        """The copy, as another storage may read it."""
+        return File(self._closing.enter_context(self.open()), name=self.content.name)
 
 
 def _rewound(content: File[Any]) -> File[Any]:

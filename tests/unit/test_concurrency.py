@@ -4,10 +4,12 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
+from contextvars import ContextVar
 
 import pytest
 
-from athumb_storage.concurrency import SharedPool, available_cores
+from athumb_storage.concurrency import SharedPool, ThisThread, available_cores
 
 
 def test_work_is_done_in_threads_of_the_pool():
@@ -97,3 +99,44 @@ def test_a_forked_child_starts_threads_of_its_own(locked):
 
 def test_there_is_a_core():
     assert available_cores() >= 1
+
+
+def test_work_sees_the_context_of_the_thread_that_submits_it():
+    told = ContextVar("told", default="nothing")
+    pool = SharedPool(1, "test")
+    token = told.set("something")
+    try:
+        assert pool.submit(told.get).result(10) == "something"
+    finally:
+        told.reset(token)
+    assert pool.submit(told.get).result(10) == "nothing"
+
+
+def test_without_threads_work_is_done_at_once():
+    done = ThisThread().submit(threading.get_ident)
+    assert done.done()
+    assert done.result() == threading.get_ident()
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+def test_whoever_asks_for_the_result_gets_the_error(error):
+    def fails():
+        raise error
+
+    done = ThisThread().submit(fails)
+    with pytest.raises(error):
+        done.result()
+
+
+def test_an_error_does_not_keep_what_it_was_about_alive():
+    class Thing:
+        pass
+
+    def fails(thing):
+        raise ValueError
+
+    thing = Thing()
+    gone = weakref.ref(thing)
+    done = ThisThread().submit(fails, thing)
+    del thing, done
+    assert gone() is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import gzip
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from itertools import islice
@@ -133,7 +133,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         return self._target(name).head() is not None
 
     def _refuse_long(self, name: str) -> None:
-        keys = [name, *self._lookup.keys(name, self.thumbs.items())]
+        keys = [name, *self._lookup.keys(name)]
         refuse_long(map(self._key_on_s3, keys), _LONGEST_KEY)
 
     def _target(self, name: str) -> Target:
@@ -143,11 +143,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
     def _write_upload(self, name: str, source: Source, image_format: str | None) -> str:
         name = clean_name(name)
         target = self._target(name)
-        parameters = (
-            self._image_parameters(target.key, MIME_TYPES[image_format])
-            if image_format
-            else self._plain_parameters(target.key, source)
-        )
+        parameters = self._parameters(target.key, source, image_format)
         condition = self._condition(target)
         with self._zipped_if_wanted(source, parameters) as zipped, zipped.open() as body:
             if image_format is None and zipped.size > self.transfer_config.multipart_threshold:
@@ -171,7 +167,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
 
     def _write_thumb(self, key: str, data: bytes, content_type: str, *, replace: bool) -> str:
         target = self._target(key)
-        parameters = self._image_parameters(target.key, content_type)
+        parameters = self._with_defaults(target.key, {})
         parameters |= {"ContentType": content_type, **self.thumb_object_parameters}
         if self._is_to_be_zipped(parameters):
             data = gzip.compress(data, mtime=0)
@@ -182,20 +178,19 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
             target.put_verified(data, parameters | self._condition(target))
         return key
 
-    def _image_parameters(self, key: str, content_type: str) -> dict[str, Any]:
-        # As _get_write_parameters(), but what the file is was seen in its bytes, so its name has no say.
-        return self._with_acl({"ContentType": content_type, **self.get_object_parameters(key)})
-
-    def _plain_parameters(self, key: str, source: Source) -> dict[str, Any]:
+    def _parameters(self, key: str, source: Source, image_format: str | None) -> dict[str, Any]:
+        if image_format:
+            return self._with_defaults(key, {"ContentType": MIME_TYPES[image_format]})
         if self.content_types == "name":
             return self._get_write_parameters(key, source.content)  # type: ignore[no-any-return]  # S3Storage has no types
         known = known_type(source.content, source.head())
-        harmless = {"ContentType": known} if known else DOWNLOAD
-        parameters = self.get_object_parameters(key)
-        return self._with_acl(parameters if "ContentType" in parameters else {**harmless, **parameters})
+        return self._with_defaults(key, {"ContentType": known} if known else DOWNLOAD)
 
-    def _with_acl(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        return {"ACL": self.default_acl, **parameters} if self.default_acl else parameters
+    def _with_defaults(self, key: str, content: Mapping[str, str]) -> dict[str, Any]:
+        # As _get_write_parameters(), but what the file is was seen in its bytes, so its name has no say.
+        parameters = self.get_object_parameters(key)
+        acl = {"ACL": self.default_acl} if self.default_acl else {}
+        return {**acl, **({} if "ContentType" in parameters else content), **parameters}
 
     @contextmanager
     def _zipped_if_wanted(self, source: Source, parameters: dict[str, Any]) -> Iterator[Source]:

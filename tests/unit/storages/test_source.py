@@ -236,8 +236,9 @@ def test_a_path_that_leads_to_nothing_is_not_followed(tmp_path):
 def test_what_is_large_is_copied_to_a_temporary_file_that_goes_again(make, limit, copies, tmp_path):
     with override_settings(FILE_UPLOAD_TEMP_DIR=str(tmp_path), FILE_UPLOAD_MAX_MEMORY_SIZE=limit):
         with Source(make()) as source:
+            assert list(tmp_path.iterdir()) == []  # nobody wants to read it yet
+            assert source.size == source.size == len(DATA)
             assert len(list(tmp_path.iterdir())) == copies
-            assert source.size == len(DATA)
         assert list(tmp_path.iterdir()) == []
 
 
@@ -245,8 +246,9 @@ def test_the_temporary_file_goes_also_after_an_error(tmp_path):
     def fail():
         with (
             override_settings(FILE_UPLOAD_TEMP_DIR=str(tmp_path), FILE_UPLOAD_MAX_MEMORY_SIZE=10),
-            Source(File(Pipe(DATA), name="a.jpg")),
+            Source(File(Pipe(DATA), name="a.jpg")) as source,
         ):
+            assert source.head()
             assert len(list(tmp_path.iterdir())) == 1
             raise RuntimeError
 
@@ -267,7 +269,7 @@ class Broken(Pipe):
 def test_a_stream_that_breaks_leaves_nothing(tmp_path):
     with override_settings(FILE_UPLOAD_TEMP_DIR=str(tmp_path), FILE_UPLOAD_MAX_MEMORY_SIZE=10):
         with pytest.raises(OSError, match="connection lost"):
-            Source(File(Broken(DATA), name="a.jpg"))
+            Source(File(Broken(DATA), name="a.jpg")).head()
         gc.collect()
     assert list(tmp_path.iterdir()) == []
 

@@ -245,6 +245,32 @@ def test_a_plain_file_above_the_multipart_threshold(make_s3, requests_sent):
     assert stored(storage) == sorted(["big.bin", second, small])
 
 
+@pytest.mark.parametrize(
+    ("options", "threads"),
+    [({"use_threads": False}, 1), ({"max_concurrency": 1}, 1), ({"max_concurrency": 3}, 3)],
+    ids=str,
+)
+def test_the_projects_transfer_config_says_how_many_parts_go_up_at_once(make_s3, options, threads):
+    part = 5 * 1024**2
+    config = TransferConfig(multipart_threshold=part, multipart_chunksize=part, **options)
+    storage = make_s3(transfer_config=config)
+    idents = []
+    together = threading.Barrier(threads)
+
+    def sent(**_):
+        idents.append(threading.get_ident())
+        together.wait(20)  # which no fewer threads would ever pass
+
+    storage.client.meta.events.register("before-parameter-build.s3.UploadPart", sent)
+    try:
+        storage.save("big.bin", ContentFile(bytes(3 * part)))
+    finally:
+        storage.client.meta.events.unregister("before-parameter-build.s3.UploadPart", sent)
+    assert len(idents) == 3
+    assert len(set(idents)) == threads
+    assert (threading.get_ident() in idents) == ("use_threads" in options)
+
+
 def test_an_image_above_the_multipart_threshold_is_claimed_all_the_same(make_s3):
     storage = make_s3(thumbs=ONE, transfer_config=TransferConfig(multipart_threshold=10_000))
     data = noise()
