@@ -44,6 +44,14 @@ class DeletingContract(Contract):
         storage.delete("cat")
         assert self.stored(storage) == before
 
+    def test_the_original_and_its_thumbs_exist_until_they_are_deleted(self, make_storage: MakeStorage) -> None:
+        storage = make_storage(thumbs=THUMBS)
+        assert [key for key in KEYS if storage.exists(key)] == []
+        storage.save("cat.jpg", upload())
+        assert [key for key in KEYS if storage.exists(key)] == KEYS
+        storage.delete("cat.jpg")
+        assert [key for key in KEYS if storage.exists(key)] == []
+
     def test_delete_of_nothing_is_no_error(self, make_storage: MakeStorage) -> None:
         storage = make_storage(thumbs=THUMBS)
         storage.save("cat.jpg", upload())

@@ -57,6 +57,24 @@ class FailingContract(Contract):
             storage.save("photos/cat.jpg", ContentFile(data[: len(data) // 2]))
         assert self.stored(storage) == []
 
+    def test_an_image_is_checked_without_being_stored(self, make_storage: MakeStorage) -> None:
+        storage = make_storage(thumbs=THUMBS)
+        data = draw((300, 200))
+        content = upload(data=data)
+        content.seek(7)
+        assert storage.check_image(content).size == (300, 200)
+        assert content.tell() == 0
+        assert content.read() == data
+        assert self.stored(storage) == []
+
+    @pytest.mark.parametrize("fmt", [None, "JPEG", "PNG", "WEBP"])
+    def test_a_check_refuses_what_a_save_would_refuse(self, make_storage: MakeStorage, fmt: str | None) -> None:
+        data = noise(fmt=fmt) if fmt else b"text, and not much of it"
+        storage = make_storage(thumbs=THUMBS)
+        with pytest.raises(UploadedImageIsUnreadableError):
+            storage.check_image(upload(data=data[: len(data) // 2]))
+        assert self.stored(storage) == []
+
     def test_a_refused_image_leaves_its_namesake_alone(self, make_storage: MakeStorage) -> None:
         storage = make_storage(thumbs=THUMBS)
         data = noise()

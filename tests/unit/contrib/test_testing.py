@@ -47,6 +47,37 @@ class TakesNamesOfThumbs(InMemoryThumbnailStorage):
         return InMemoryStorage.get_available_name(self, name, max_length)
 
 
+class KeepsNamesOfWhatIsDeleted(InMemoryThumbnailStorage):
+    """It says that a file exists which has been deleted."""
+
+    _deleted = ()
+
+    def delete(self, name):
+        super().delete(name)
+        self._deleted = (*self._deleted, name)
+
+    def exists(self, name):
+        return name in self._deleted or super().exists(name)
+
+
+class DeniesThumbs(InMemoryThumbnailStorage):
+    def exists(self, name):
+        return ".thumbs/" not in name and super().exists(name)
+
+
+class StoresWhatItChecks(InMemoryThumbnailStorage):
+    def check_image(self, content):
+        image = super().check_image(content)
+        self.save(content.name, content)
+        content.seek(0)
+        return image
+
+
+class ChecksNothing(InMemoryThumbnailStorage):
+    def check_image(self, content):
+        return None
+
+
 class CutsOff(InMemoryThumbnailStorage):
     def _open(self, name, mode="rb"):
         return File(io.BytesIO(super()._open(name, mode).read()[:-1]), name=name)
@@ -63,6 +94,11 @@ class MixesThumbsUp(InMemoryThumbnailStorage):
 class LeavesOneThumbOut(InMemoryThumbnailStorage):
     def _write_thumb(self, key, data, content_type, *, replace):
         return key if "square" in key else super()._write_thumb(key, data, content_type, replace=replace)
+
+
+class NamesOtherKeys(InMemoryThumbnailStorage):
+    def thumb_key(self, name, thumb):
+        return f"{super().thumb_key(name, thumb)}.new"
 
 
 class LinksToTheOriginal(InMemoryThumbnailStorage):
@@ -148,9 +184,14 @@ BROKEN = [
     (DeletesThumbsWithTheirOriginal, "test_delete_thumbs_leaves_the_original", {}),
     (Overwrites, "test_a_taken_name_gets_another_and_the_thumbs_follow_it", {}),
     (TakesNamesOfThumbs, "test_a_name_like_that_of_a_thumb_is_refused", {"name": "a.jpg.thumbs/b", "data": b"text"}),
+    (KeepsNamesOfWhatIsDeleted, "test_the_original_and_its_thumbs_exist_until_they_are_deleted", {}),
+    (DeniesThumbs, "test_the_original_and_its_thumbs_exist_until_they_are_deleted", {}),
+    (StoresWhatItChecks, "test_an_image_is_checked_without_being_stored", {}),
+    (ChecksNothing, "test_a_check_refuses_what_a_save_would_refuse", {"fmt": "PNG"}),
     (CutsOff, "test_what_is_no_image_is_stored_as_it_is", {"data": b"some text"}),
     (MixesThumbsUp, "test_a_save_stores_the_original_and_each_thumb_at_its_key", {}),
     (LeavesOneThumbOut, "test_a_save_stores_the_original_and_each_thumb_at_its_key", {}),
+    (NamesOtherKeys, "test_a_thumb_is_named_or_given", {}),
     (LinksToTheOriginal, "test_a_thumb_is_named_or_given", {}),
     (QuotesNothing, "test_odd_names_keep_their_thumbs_and_have_urls", {"name": "50% off?.jpg"}),
     (LinksToUnknownThumbs, "test_an_unknown_thumb_is_an_error_that_lists_those_that_are_known", {"thumb": "huge"}),

@@ -142,17 +142,6 @@ def test_a_format_that_is_not_known_is_told(make_storage, formats):
         make_storage(allowed_formats=formats)
 
 
-def test_check_image_leaves_the_content_as_it_found_it(make_storage):
-    storage = make_storage(thumbs=ONE)
-    content = upload(data=IMAGE)
-    content.seek(7)
-    image = storage.check_image(content)
-    assert image.size == (30, 20)
-    assert content.tell() == 0
-    assert content.read() == IMAGE
-    assert stored(storage) == []
-
-
 def test_there_is_one_client_for_whatever_settings(make_s3):
     """botocore fills in what a Config leaves out when a client is made of it."""
     retries = {"total_max_attempts": 7}  # nobody else asks for so many
