@@ -8,6 +8,7 @@
 #   make lint
 #   make bench PHOTOS=~/Pictures
 #   make soak SOAK_ARGS="--server gthread --outage"   put real web servers under load
+#   make constraints                     pin the newest releases that there are now
 #   make clean
 
 PYTHON ?= python3
@@ -22,7 +23,10 @@ SOAK_ARGS ?=
 
 BIN := .venv/bin
 
-.PHONY: demo test lint bench soak clean
+# An upstream release must not break what worked: only `make constraints` takes a new one in.
+CONSTRAINTS := $(foreach part,django libraries tools,--constraint tests/constraints/$(part).txt)
+
+.PHONY: demo test lint bench soak constraints clean
 
 demo: .venv/.installed-demo
 	$(BIN)/python testproject/demo.py --storage $(STORAGE) --port $(PORT) $(if $(PHOTOS),--photos "$(PHOTOS)") $(DEMO_ARGS)
@@ -41,11 +45,23 @@ bench: .venv/.installed-test
 soak: .venv/.installed-test .venv/.installed-load
 	$(BIN)/python -m tests.benchmarks.soak $(SOAK_ARGS)
 
+# Three files, since each corner of the matrix leaves out what it chooses itself.
+constraints:
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate --no-header \
+		pyproject.toml | \
+	awk 'BEGIN { for (n = split("django libraries tools", parts); n; n--) \
+	             print "\43 Made anew by `make constraints`." > ("tests/constraints/" parts[n] ".txt") } \
+	     { part = /^django==/ ? "django" : \
+	              /^(boto3|botocore|django-storages|pillow|s3transfer)==/ ? "libraries" : "tools"; \
+	       print > ("tests/constraints/" part ".txt") }'
+
 clean:
 	rm -rf .venv .bench .mypy_cache .pytest_cache .ruff_cache .tox build dist htmlcov .coverage testproject/var *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/.installed-%: pyproject.toml
+.venv/.installed-%: pyproject.toml $(wildcard tests/constraints/*.txt)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable ".[$*]"
+	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) --editable ".[$*]"
 	touch $@

@@ -29,8 +29,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from typing_extensions import Self
+    from typing import Self
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"

@@ -28,7 +28,7 @@ from athumb_storage.storages.options import OPTIONS, StorageOptions
 from athumb_storage.storages.source import Source
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
     _Base = Storage
 else:

@@ -78,7 +78,7 @@ def _fingerprint() -> str:
 def machine() -> dict[str, Any]:
     """What the numbers were measured on."""
     return {
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "cores": os.cpu_count(),
         "processor": _processor(),
         "system": f"{platform.system()} {platform.machine()}",

@@ -137,7 +137,8 @@ def test_what_its_bytes_do_not_tell_is_saved_and_not_shown(make_s3, types_of, th
     for number, (kind, data) in enumerate(UNKNOWN.items()):
         # Each kind with other pairs of what it may be called and said to be.
         name, client = NAMES[number % len(NAMES)], CLIENTS[number % len(CLIENTS)]
-        saved = storage.save(name, make(name, data, client))
+        with make(name, data, client) as file:
+            saved = storage.save(name, file)
         assert types_of(saved) == DOWNLOAD, f"{kind} called {name}, {client}"
 
 

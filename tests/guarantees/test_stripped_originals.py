@@ -132,7 +132,8 @@ def test_the_original_tells_nothing_and_shows_the_same(make_storage, settings, m
     settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000 if upload is small else 100
     data = make()
     storage = make_storage(thumbs=ONE, strip_original=True)
-    name = storage.save("cat.jpg", upload(data, "cat.jpg"))
+    with upload(data, "cat.jpg") as file:
+        name = storage.save("cat.jpg", file)
     assert stored(storage) == ["cat.jpg", "cat.jpg.thumbs/small.jpg"]
     kept = content_of(storage, name)
     assert tells(kept) == []
@@ -245,9 +246,10 @@ def test_an_image_that_is_kept_without_thumbs_is_stripped(make_storage):
 def test_the_upload_itself_stays_as_it_was_and_open(make_storage):
     data = jpeg()
     for upload in (small(data, "cat.jpg"), large(data, "cat.jpg")):
-        make_storage(thumbs=ONE, strip_original=True).save("cat.jpg", upload)
-        upload.seek(0)
-        assert upload.read() == data
+        with upload:
+            make_storage(thumbs=ONE, strip_original=True).save("cat.jpg", upload)
+            upload.seek(0)
+            assert upload.read() == data
 
 
 def test_the_temporary_copy_is_removed(make_storage, settings, tmp_path_factory):

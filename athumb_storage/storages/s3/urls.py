@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
@@ -117,7 +117,7 @@ class _SignatureFrom(S3SigV4QueryAuth):  # type: ignore[misc]  # botocore has no
 
     def __init__(self, began: int, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._began = datetime.fromtimestamp(began, timezone.utc)
+        self._began = datetime.fromtimestamp(began, UTC)
 
     def _modify_request_before_signing(self, request: AWSRequest) -> None:
         request.context["timestamp"] = self._began.strftime("%Y%m%dT%H%M%SZ")
@@ -143,7 +143,7 @@ def _s3_signing(storage: Storage) -> Callable[[str, int, int], str]:
 
 def _cloudfront_signing(storage: Storage) -> Callable[[str, int, int], str]:
     def sign(url: str, began: int, window: int) -> str:
-        expires = datetime.fromtimestamp(began + window + storage.querystring_expire, timezone.utc)
+        expires = datetime.fromtimestamp(began + window + storage.querystring_expire, UTC)
         return str(storage.cloudfront_signer.generate_presigned_url(url, date_less_than=expires))
 
     return sign

@@ -24,7 +24,7 @@ Held = Callable[[Usage], float]
 
 def heading() -> str:
     """What the figures were measured on."""
-    today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     return f"{today}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, {libraries}"
 
