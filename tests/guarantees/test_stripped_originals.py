@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 
 import pytest
 from django.core.files.base import ContentFile
@@ -13,6 +11,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from athumb_storage import ImageLimitExceeded, UploadedImageIsUnreadableError
 from tests.conftest import content_of, draw, image_in, stored
+from tests.hostile.builder import jpeg_segment, png_chunk
 
 ONE = {"small": {"size": (30, 30)}}
 SECRET = b"Secret Street 7"
@@ -47,14 +46,10 @@ def saved(image, image_format, **options):
 
 
 def jpeg(**options):
-    comment_at_its_end = b"\xff\xfe" + struct.pack(">H", len(SECRET) + 2) + SECRET
-    image_resources = b"\xff\xed" + struct.pack(">H", len(SECRET) + 16) + b"Photoshop 3.0\0" + SECRET
+    comment_at_its_end = jpeg_segment(0xFE, SECRET)
+    image_resources = jpeg_segment(0xED, b"Photoshop 3.0\0" + SECRET)
     data = saved(picture(), "JPEG", exif=exif(), xmp=XMP, comment=SECRET, icc_profile=PROFILE, **options)
     return data[:2] + image_resources + data[2:-2] + comment_at_its_end + data[-2:] + SECRET
-
-
-def png_chunk(name, data):
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def png(mode="RGB"):

@@ -31,6 +31,7 @@ from athumb_storage.fields import FileWithThumbsField, ImageWithThumbsField
 from athumb_storage.forms import CheckedImageField
 from athumb_storage.storages import InMemoryThumbnailStorage
 from tests.conftest import content_of, draw, stored, upload
+from tests.hostile.builder import png
 from tests.shop.models import Document, Product, Sized
 from tests.unit.storages.test_contract import noise
 
@@ -41,16 +42,6 @@ urlpatterns = [path("admin/", site.urls)]
 
 NO_IMAGE = "Upload a valid image. The file you uploaded was either not an image or a corrupted image."
 TOO_LARGE = "The image is too large: it has more pixels, frames or bytes than are allowed."
-
-
-def png_of(width, height):
-    """A PNG that says in its head how large it is, and has next to no pixels."""
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
 
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
@@ -74,7 +65,7 @@ UNREADABLE = {
     "an avif without anything": b"\x00\x00\x00\x1cftypavif" + bytes(40),
     "a tiff that points nowhere": b"II*\x00\xff\xff\xff\x7f",
 }
-BOMB = png_of(40_000, 40_000)
+BOMB = png(40_000, 40_000, colour=2, pixels=zlib.compress(bytes(100)))
 
 bad_files = pytest.mark.parametrize(
     ("data", "message"),
