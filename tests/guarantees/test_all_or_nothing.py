@@ -23,7 +23,7 @@ from athumb_storage import AthumbError, Thumb, UploadedImageIsUnreadableError, U
 from athumb_storage.concurrency import ThisThread
 from athumb_storage.storages import InMemoryThumbnailStorage, S3ThumbnailStorage
 from tests.conftest import content_of, draw, stored, upload
-from tests.faults import (
+from tests.proxy import (
     CLOSED_AFTER,
     ERROR,
     ERROR_AFTER,
@@ -40,7 +40,7 @@ from tests.faults import (
     TRUNCATED_HEAD,
     TRUNCATED_STATUS,
     Fault,
-    FaultProxy,
+    Proxy,
     Request,
     When,
     both,
@@ -99,7 +99,7 @@ def _earlier_files() -> dict[str, bytes]:
 class Lane:
     """A bucket that holds a few files, through a proxy that breaks requests and beside it."""
 
-    proxy: FaultProxy
+    proxy: Proxy
     bucket: str
     direct: S3ThumbnailStorage
     earlier: Snapshot = field(default_factory=dict)
@@ -135,7 +135,7 @@ class Lane:
 
 @pytest.fixture(scope="module")
 def proxy(s3_server):
-    with FaultProxy(s3_server.endpoint_url) as running:
+    with Proxy(s3_server.endpoint_url) as running:
         yield running
 
 

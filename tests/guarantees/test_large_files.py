@@ -20,14 +20,14 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 from athumb_storage import UploadFailed
 from athumb_storage.storages import S3ThumbnailStorage
 from tests.conftest import content_of, image_in, stored, upload
-from tests.faults import (
+from tests.proxy import (
     ERROR,
     ERROR_AFTER,
     ERROR_IN_200,
     FORBIDDEN,
     RESET_AFTER,
     TRUNCATED_BODY,
-    FaultProxy,
+    Proxy,
     only,
     since,
 )
@@ -180,7 +180,7 @@ def test_large_and_small_files_and_an_image_of_one_name_at_once_are_all_there(ma
 
 @pytest.fixture(scope="module")
 def proxy(s3_server):
-    with FaultProxy(s3_server.endpoint_url) as running:
+    with Proxy(s3_server.endpoint_url) as running:
         yield running
 
 
