@@ -32,6 +32,15 @@ if django.VERSION < (5, 1):
 PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "photos"
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes long, and is one of a family of which others always run")
+
+
+def some_slow(values, always):
+    """The values as parameters, of which all but those in `always` are slow."""
+    return [value if value in always else pytest.param(value, marks=pytest.mark.slow) for value in values]
+
+
 def draw(size=(300, 200), mode="RGB", color="red", **options):
     """The bytes of an image of one colour; `options` are Pillow's `save` options, with a `format`."""
     options.setdefault("format", "JPEG")

@@ -320,10 +320,16 @@ def _read_head(stream: BinaryIO) -> bytes:
 
 def _read_body(stream: BinaryIO, message: Message) -> bytes:
     if not message.chunked:
-        return stream.read(message.size)
+        body = stream.read(message.size)
+        if len(body) < message.size:
+            # Nothing of it is passed on: the other side would wait for the rest, and the proxy for its answer.
+            raise ConnectionResetError("the connection was closed within a body")
+        return body
     parts = []
     while True:
         line = stream.readline()
+        if not line:
+            raise ConnectionResetError("the connection was closed within a body")
         size = int(line.split(b";")[0], 16)
         # The last chunk is empty, and trailers and an empty line follow it.
         parts += [line, stream.read(size + 2) if size else _read_head(stream)]

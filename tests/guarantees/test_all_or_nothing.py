@@ -22,7 +22,7 @@ from PIL import Image
 from athumb_storage import AthumbError, Thumb, UploadedImageIsUnreadableError, UploadFailed
 from athumb_storage.concurrency import ThisThread
 from athumb_storage.storages import InMemoryThumbnailStorage, S3ThumbnailStorage
-from tests.conftest import content_of, draw, stored, upload
+from tests.conftest import content_of, draw, some_slow, stored, upload
 from tests.proxy import (
     CLOSED_AFTER,
     ERROR,
@@ -273,22 +273,22 @@ def assert_all_or_told(lane: Lane, result: Any, caplog: Any) -> None:
 
 # One request breaks
 
+SOME_FAULTS = (RESET, RESET_AFTER, ERROR_AFTER, SLOW_DOWN, FORBIDDEN, TRUNCATED_STATUS, TRUNCATED_BODY)
+
+
+def _one_fault(claim: str, retries: Retries, fault: Fault) -> Any:
+    always = (claim, retries) == ("conditional", ONCE) or fault is RESET_AFTER
+    marks = () if always else (pytest.mark.slow,)
+    return pytest.param(claim, retries, fault, marks=marks, id=f"{claim}-{retries}-{fault}")
+
+
 # All faults for the claim that most depends on the answers, and one of each kind for the others.
 every_fault = pytest.mark.parametrize(
     ("claim", "retries", "fault"),
     [
-        *(pytest.param("conditional", ONCE, fault, id=f"conditional-once-{fault}") for fault in QUICK_FAULTS),
-        *(pytest.param("conditional", AGAIN, fault, id=f"conditional-again-{fault}") for fault in QUICK_FAULTS),
-        *(
-            pytest.param(claim, ONCE, fault, id=f"{claim}-once-{fault}")
-            for claim in ("random", "asking")
-            for fault in (RESET, RESET_AFTER, ERROR_AFTER, SLOW_DOWN, FORBIDDEN, TRUNCATED_STATUS, TRUNCATED_BODY)
-        ),
-        *(
-            pytest.param(claim, AGAIN, fault, id=f"{claim}-again-{fault}")
-            for claim in ("random", "asking")
-            for fault in (RESET_AFTER, ERROR_AFTER)
-        ),
+        *(_one_fault("conditional", retries, fault) for retries in (ONCE, AGAIN) for fault in QUICK_FAULTS),
+        *(_one_fault(claim, ONCE, fault) for claim in ("random", "asking") for fault in SOME_FAULTS),
+        *(_one_fault(claim, AGAIN, fault) for claim in ("random", "asking") for fault in (RESET_AFTER, ERROR_AFTER)),
     ],
 )
 
@@ -302,7 +302,7 @@ def test_a_save_with_one_broken_request_is_complete_or_never_was(lane, broken_st
         lane.restore()
 
 
-@pytest.mark.parametrize("claim", CLAIMS)
+@pytest.mark.parametrize("claim", some_slow(CLAIMS, always=["conditional"]))
 @pytest.mark.parametrize("retries", [ONCE, AGAIN], ids=str)
 @pytest.mark.parametrize("fault", SLOW_FAULTS, ids=str)
 def test_a_save_with_one_unanswered_request_is_complete_or_never_was(lanes, broken_storage, fault, retries, claim):
@@ -362,7 +362,7 @@ def test_a_refused_image_leaves_nothing_whichever_request_breaks(lane, broken_st
 # More than one breaks
 
 
-@pytest.mark.parametrize("claim", CLAIMS)
+@pytest.mark.parametrize("claim", some_slow(CLAIMS, always=["conditional"]))
 @pytest.mark.parametrize("fault", [RESET, RESET_AFTER, ERROR_AFTER, FORBIDDEN], ids=str)
 def test_what_an_outage_leaves_behind_is_told_and_logged(lane, broken_storage, caplog, fault, claim):
     storage = broken_storage(lane, ONCE, **CLAIMS[claim])
@@ -513,7 +513,7 @@ def test_a_plain_file_is_stored_or_never_was(lane, broken_storage, fault, retrie
         lane.restore()
 
 
-@pytest.mark.parametrize("claim", CLAIMS)
+@pytest.mark.parametrize("claim", some_slow(CLAIMS, always=["conditional"]))
 @pytest.mark.parametrize("fault", [RESET_AFTER, ERROR_AFTER, FORBIDDEN], ids=str)
 def test_what_a_plain_file_leaves_behind_in_an_outage_is_told_and_logged(lane, broken_storage, caplog, fault, claim):
     storage = broken_storage(lane, ONCE, **CLAIMS[claim])

@@ -97,8 +97,12 @@ def image_at(storage: S3ThumbnailStorage, key: str) -> Image.Image:
 
 @pytest.mark.parametrize(
     ("claim", "count", "max_length"),
-    [({"conditional_writes": True}, 200, 20), ({"unique_names": True}, 40, None)],
-    ids=["conditional", "random"],
+    [
+        ({"conditional_writes": True}, 40, 20),
+        pytest.param({"conditional_writes": True}, 200, 20, marks=pytest.mark.slow),
+        pytest.param({"unique_names": True}, 40, None, marks=pytest.mark.slow),
+    ],
+    ids=["conditional", "conditional-200", "random"],
 )
 def test_uploads_of_one_name_at_once_are_all_there(make_s3, s3_options, processes, claim, count, max_length):
     shares = [list(range(first, count, PROCESSES)) for first in range(PROCESSES)]
@@ -144,6 +148,7 @@ def settled(storage: S3ThumbnailStorage) -> set[str]:
     return now
 
 
+@pytest.mark.slow
 def test_a_killed_save_leaves_no_row_without_its_files_and_nothing_that_cannot_be_found(make_s3, rows):
     from tests.shop.models import Product
 

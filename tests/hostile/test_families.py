@@ -16,7 +16,7 @@ from PIL import Image, ImageFile
 from athumb_storage import UploadedImageIsUnreadableError
 from athumb_storage.formats import MIME_TYPES, content_type_of, sniff
 from athumb_storage.storages import FileSystemThumbnailStorage, InMemoryThumbnailStorage
-from tests.conftest import content_of, stored
+from tests.conftest import content_of, some_slow, stored
 from tests.hostile.families import PLAIN, REFUSED, STORED, families, intact
 from tests.hostile.promise import THUMBS, is_bare, outcome, pillow_settings
 from tests.shop.models import Product
@@ -128,13 +128,25 @@ def surprises(cases, door, make_storage=InMemoryThumbnailStorage):
     return found
 
 
-@pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("family", FAMILIES)
+def through_every_door():
+    """Each family with each door; one door for each family is quick enough for every run."""
+    for number, family in enumerate(FAMILIES):
+        for turn, door in enumerate(DOORS):
+            marks = () if number % len(DOORS) == turn else (pytest.mark.slow,)
+            yield pytest.param(family, door, marks=marks, id=f"{family}-{door}")
+
+
+@pytest.mark.parametrize(("family", "door"), list(through_every_door()))
 def test_it_is_a_stored_set_or_a_clear_error(family, door):
     assert surprises(FAMILIES[family](), DOORS[door]) == {}
 
 
-@pytest.mark.parametrize("family", [family for family in FAMILIES if not family.startswith("truncated")])
+WHOLE = [family for family in FAMILIES if " " not in family]
+
+
+@pytest.mark.parametrize(
+    "family", some_slow([family for family in FAMILIES if not family.startswith("truncated")], always=WHOLE)
+)
 def test_it_holds_for_originals_that_lie_in_the_storage_already(family):
     found = {}
     for case in FAMILIES[family]():
@@ -167,7 +179,7 @@ def some(door):
             yield cases[(len(cases) - 1) * turn // 2]
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("door", some_slow(DOORS, always=["field"]))
 def test_it_holds_on_disk(door, tmp_path):
     found = {}
     for family in FAMILIES:
@@ -179,7 +191,7 @@ def test_it_holds_on_disk(door, tmp_path):
     assert found == {}
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("door", some_slow(DOORS, always=["image field"]))
 def test_it_holds_on_s3_and_nothing_is_served_as_what_it_is_not(door, make_s3):
     storage = DOORS[door].storage(make_s3)
     for case in some(door):
