@@ -28,7 +28,6 @@ from tests.proxy import (
     RESET_AFTER,
     TRUNCATED_BODY,
     Fault,
-    Proxy,
     only,
     since,
 )
@@ -177,12 +176,6 @@ def test_large_and_small_files_and_an_image_of_one_name_at_once_are_all_there(ma
 
 
 # When requests break
-
-
-@pytest.fixture(scope="module")
-def proxy(s3_server):
-    with Proxy(s3_server.endpoint_url) as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)
