@@ -76,7 +76,7 @@ def test_a_save_with_one_unanswered_request_is_complete_or_never_was(lanes, brok
 
 
 @pytest.mark.parametrize("fault", [ERROR, RESET_AFTER, SLOW_DOWN_AFTER, TRUNCATED_BODY], ids=str)
-def test_a_free_name_is_no_different(lane, broken_storage, fault):
+def test_a_save_under_a_free_name_is_complete_or_never_was(lane, broken_storage, fault):
     storage = broken_storage(lane, ONCE, conditional_writes=True)
     for position in range(4):
         script = lane.proxy.script(lane.bucket, fault, only(position))
@@ -95,7 +95,7 @@ def test_retries_hide_one_broken_request(lane, broken_storage, fault):
 
 
 @pytest.mark.parametrize("fault", [RESET_AFTER, ERROR_AFTER, TRUNCATED_BODY], ids=str)
-def test_the_standard_retries_are_no_different(lane, broken_storage, fault):
+def test_a_save_with_the_standard_retries_is_complete_or_never_was(lane, broken_storage, fault):
     storage = broken_storage(lane, {"mode": "standard", "total_max_attempts": 2}, conditional_writes=True)
     for position in range(requests_of(lane, storage)):
         assert_all_or_nothing(lane, save_with(lane, storage, fault, only(position)))

@@ -82,13 +82,15 @@ def test_what_two_broken_requests_leave_behind_is_told_and_logged(lane, broken_s
 @pytest.mark.parametrize("retries", [ONCE, AGAIN], ids=str)
 @pytest.mark.parametrize("step", [2, 3])
 @pytest.mark.parametrize("fault", [RESET_AFTER, SLOW_DOWN_AFTER, TRUNCATED_BODY], ids=str)
-def test_every_second_or_third_request_breaks(lane, broken_storage, caplog, fault, step, retries):
+def test_a_save_of_which_every_second_or_third_request_breaks_tells_what_it_leaves(
+    lane, broken_storage, caplog, fault, step, retries
+):
     storage = broken_storage(lane, retries, conditional_writes=True)
     assert_all_or_told(lane, save_with(lane, storage, fault, every(step)), caplog)
 
 
 @pytest.mark.parametrize("retries", [ONCE, AGAIN], ids=str)
-def test_requests_break_at_random(lane, broken_storage, caplog, retries):
+def test_saves_of_which_requests_break_at_random_tell_what_they_leave(lane, broken_storage, caplog, retries):
     storage = broken_storage(lane, retries, conditional_writes=True)
     chance = random.Random(20)
     # The head of an object that ends too early is one without metadata; nothing tells it from somebody else's object.

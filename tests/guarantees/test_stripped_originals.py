@@ -139,7 +139,7 @@ def test_the_original_tells_nothing_and_shows_the_same(make_storage, settings, m
     assert tells(content_of(storage, "cat.jpg.thumbs/small.jpg")) == []
 
 
-def test_it_is_turned_as_before(make_storage):
+def test_a_stripped_original_is_turned_as_before(make_storage):
     for image_format, make in (("JPEG", jpeg), ("PNG", png), ("WEBP", webp)):
         storage = make_storage(thumbs=ONE, strip_original=True)
         name = storage.save(f"cat.{image_format}", ContentFile(make()))
@@ -167,7 +167,7 @@ def test_an_orientation_that_says_nothing_goes(make_storage, orientation):
     ],
     ids=["unbound", "bound", "images only"],
 )
-def test_a_storage_without_thumbs_strips_as_well(make_storage, bind):
+def test_a_storage_without_thumbs_strips(make_storage, bind):
     storage = bind(make_storage(thumbs={}, strip_original=True))
     for name, make in KINDS.items():
         data = make()
@@ -176,7 +176,7 @@ def test_a_storage_without_thumbs_strips_as_well(make_storage, bind):
         assert list(frames(kept)) == list(frames(data))
 
 
-def test_it_is_off_unless_it_is_said(make_storage):
+def test_originals_are_not_stripped_unless_it_is_said(make_storage):
     storage = make_storage(thumbs=ONE)
     storage.save("cat.jpg", ContentFile(jpeg()))
     assert content_of(storage, "cat.jpg") == jpeg()

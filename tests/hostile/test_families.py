@@ -137,7 +137,7 @@ def through_every_door():
 
 
 @pytest.mark.parametrize(("family", "door"), list(through_every_door()))
-def test_it_is_a_stored_set_or_a_clear_error(family, door):
+def test_a_hostile_file_is_a_stored_set_or_a_clear_error(family, door):
     assert surprises(FAMILIES[family](), DOORS[door]) == {}
 
 
@@ -147,7 +147,7 @@ WHOLE = [family for family in FAMILIES if " " not in family]
 @pytest.mark.parametrize(
     "family", some_slow([family for family in FAMILIES if not family.startswith("truncated")], always=WHOLE)
 )
-def test_it_holds_for_originals_that_lie_in_the_storage_already(family):
+def test_thumbs_of_a_hostile_file_in_the_storage_are_all_there_or_none(family):
     found = {}
     for case in FAMILIES[family]():
         plain = InMemoryThumbnailStorage(thumbs={})
@@ -180,7 +180,7 @@ def some(door):
 
 
 @pytest.mark.parametrize("door", some_slow(DOORS, always=["field"]))
-def test_it_holds_on_disk(door, tmp_path):
+def test_a_hostile_file_is_a_stored_set_or_a_clear_error_on_disk(door, tmp_path):
     found = {}
     for family in FAMILIES:
         for number, case in enumerate(few(family, door)):
@@ -192,7 +192,7 @@ def test_it_holds_on_disk(door, tmp_path):
 
 
 @pytest.mark.parametrize("door", some_slow(DOORS, always=["image field"]))
-def test_it_holds_on_s3_and_nothing_is_served_as_what_it_is_not(door, make_s3):
+def test_a_hostile_file_on_s3_is_not_served_as_what_it_is_not(door, make_s3):
     storage = DOORS[door].storage(make_s3)
     for case in some(door):
         with DOORS[door].content(case.data, case.file_name) as content:

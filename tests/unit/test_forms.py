@@ -301,7 +301,7 @@ class TestGoodFiles:
         form.save()
         assert memory.checks == 1
 
-    def test_another_upload_is_checked_again(self, memory):
+    def test_every_upload_is_checked(self, memory):
         for _ in range(2):
             assert product_form(draw()).is_valid()
         assert memory.checks == 2
@@ -384,7 +384,7 @@ class TestWithoutUpload:
         product.full_clean()
 
     @pytest.mark.django_db
-    def test_another_file_of_the_same_name_is_measured(self):
+    def test_a_new_file_under_an_old_name_is_measured(self):
         photo = Photo.objects.create(image=upload(size=(300, 200)))
         photo.image = upload(size=(30, 20))
         assert (photo.width, photo.height) == (30, 20)
@@ -518,7 +518,7 @@ class TestSkip:
         assert content_of(storage, "a.jpg") == content_of(storage, "b.jpg") == bad
 
     @isolate_apps("tests.shop")
-    def test_what_is_no_image_is_not(self):
+    def test_what_is_no_image_is_not_kept(self):
         class Thing(models.Model):
             image = ImageWithThumbsField(storage=InMemoryThumbnailStorage(), on_error="skip")
 
@@ -553,7 +553,7 @@ class TestSkip:
                     app_label = "shop"
 
     @isolate_apps("tests.shop")
-    def test_it_is_not_written_into_migrations(self):
+    def test_on_error_is_not_written_into_migrations(self):
         class Thing(models.Model):
             image = ImageWithThumbsField(on_error="skip")
 
@@ -568,7 +568,7 @@ class TestSkip:
 
 
 class TestFormField:
-    def test_it_is_one_of_djangos_image_fields(self):
+    def test_the_form_field_is_one_of_djangos_image_fields(self):
         for field in (Product._meta.get_field("image"), Sized._meta.get_field("image")):
             assert isinstance(field.formfield(), forms.ImageField)
             assert type(field.formfield()) is CheckedImageField

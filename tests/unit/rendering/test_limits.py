@@ -184,7 +184,7 @@ def test_time_may_be_over_between_the_steps(monkeypatch, step):
         list(render(io.BytesIO(GREY), "PNG", orders, Limits(time_budget=30)))
 
 
-def test_an_error_can_be_told_again_with_the_name_of_the_file():
+def test_an_error_can_be_told_with_the_name_of_the_file():
     with pytest.raises(ImageLimitExceeded) as caught:
         checked(GREY, max_pixels=1)
     again = type(caught.value)(f"'cat.png': {caught.value}")

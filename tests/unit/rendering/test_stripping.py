@@ -160,7 +160,7 @@ def test_what_follows_the_image_is_left_behind(name):
 
 
 @pytest.mark.parametrize("name", [*NAMES, "bmp"])
-def test_it_comes_in_pieces_from_a_reader_that_stays_open(name):
+def test_a_stripped_image_comes_in_pieces_from_a_reader_that_stays_open(name):
     reader = io.BytesIO({**samples(), "bmp": saved(PICTURE, "BMP")}[name])
     image_format = sniff(reader.read(HEAD_SIZE))
     pieces = list(stripped(reader, image_format))
