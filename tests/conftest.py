@@ -33,6 +33,12 @@ __all__ = ["KEYS", "THUMBS", "content_of", "draw", "image_in", "noise", "stored"
 
 PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "photos"
 
+
+def some_slow(values, always):
+    """The values as parameters, of which all but those in `always` are slow."""
+    return [value if value in always else pytest.param(value, marks=pytest.mark.slow) for value in values]
+
+
 WRITER = {"access_key": "writer-access-key", "secret_key": "writer-secret-key"}
 """Who may read, write and delete on the server, but not list."""
 

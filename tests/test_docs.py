@@ -357,6 +357,17 @@ class TestReadme:
         assert set(words(table["a storage on S3"])) == set(s3_options())
 
 
+class TestGuarantees:
+    def test_each_promise_has_a_file_of_its_own(self):
+        tests = ROOT / "tests"
+        rows = re.findall(r"^\| .* \| (`.*\.py`) \|$", PAGES["docs/guarantees.md"].read_text(), re.M)
+        named = [words(cell) for cell in rows]
+        assert all(len(files) == 1 and (tests / files[0]).is_file() for files in named), named
+        files = [files[0] for files in named]
+        assert len(set(files)) == len(files)
+        assert {f"guarantees/{path.name}" for path in (tests / "guarantees").glob("test_*.py")} <= set(files)
+
+
 def table_of(page, heading):
     """The rows of the first table below a heading, each a list of its cells."""
     text = (ROOT / page).read_text()

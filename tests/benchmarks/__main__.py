@@ -59,7 +59,7 @@ def _context(options: argparse.Namespace) -> Iterator[Context]:
     """The server, the proxy and the photos, for as long as the measurements take."""
     from testproject.seaweedfs import SeaweedFS
     from tests.benchmarks import photos
-    from tests.benchmarks.proxy import slow_proxy
+    from tests.proxy import slow_proxy
 
     folder = environment.FOLDER / "photos"
     drawn = [str(photos.drawn(folder, size)) for size in (photos.SIZE_12MP, photos.SIZE_48MP)]

@@ -2,294 +2,51 @@
 
 from __future__ import annotations
 
-import io
-import random
-import uuid
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import cache
-from types import SimpleNamespace
-from typing import Any
 
-import botocore.endpoint
 import pytest
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.base import ContentFile
-from PIL import Image
 
-from athumb_storage import AthumbError, Thumb, UploadedImageIsUnreadableError, UploadFailed
-from athumb_storage.concurrency import ThisThread
-from athumb_storage.storages import InMemoryThumbnailStorage, S3ThumbnailStorage
-from tests.conftest import content_of, draw, noise, stored, upload
-from tests.faults import (
-    CLOSED_AFTER,
+from athumb_storage import AthumbError, UploadedImageIsUnreadableError, UploadFailed
+from tests.conftest import noise, some_slow
+from tests.lanes import (
+    AGAIN,
+    BLUE,
+    CLAIMS,
+    LANES,
+    NAME,
+    ONCE,
+    PATIENCE,
+    THUMBS,
+    _extension,
+    assert_all_or_nothing,
+    assert_complete,
+    every_fault,
+    outcome,
+    requests_of,
+    save,
+    save_notes,
+    save_with,
+)
+from tests.proxy import (
     ERROR,
     ERROR_AFTER,
-    FORBIDDEN,
     QUICK_FAULTS,
     REMOVED_NOTHING,
     RESET,
     RESET_AFTER,
-    SLOW_DOWN,
     SLOW_DOWN_AFTER,
     SLOW_FAULTS,
-    TIMEOUT,
     TRUNCATED_BODY,
     TRUNCATED_HEAD,
-    TRUNCATED_STATUS,
-    Fault,
-    FaultProxy,
     Request,
-    When,
-    both,
-    every,
     only,
-    since,
 )
 
-NAME = "photos/cat.jpg"
-THUMBS = {
-    "small": {"size": (30, 30)},
-    "square": {"size": (20, 20), "crop": True},
-    "web": Thumb(size=(40, 40), format="WEBP"),
-}
-SIZES = {"small": (30, 20), "square": (20, 20), "web": (40, 27)}
-
-CLAIMS = {
-    "conditional": {"conditional_writes": True},
-    "random": {"unique_names": True},
-    "asking": {"conditional_writes": False},
-}
-
-
-class Retries(dict):
-    """Botocore's retries, with a label for the names of the tests."""
-
-    def __init__(self, label: str, **retries: Any) -> None:
-        super().__init__(retries)
-        self.label = label
-
-    def __str__(self) -> str:
-        return self.label
-
-
-ONCE = Retries("once", total_max_attempts=1)
-AGAIN = Retries("again", total_max_attempts=3)
-PATIENCE = 0.7
-"""Seconds for which a client waits for an answer where it waits in vain."""
-LANES = 6
-"""How many saves run side by side in the tests of time-outs, each in a bucket of its own."""
-
-Snapshot = dict[str, tuple[str, int, Any]]
-
-
-@cache
-def _earlier_files() -> dict[str, bytes]:
-    """What was there before: an original of the same name with its thumbs, and somebody else's file."""
-    memory = InMemoryThumbnailStorage(thumbs=THUMBS)
-    memory.save(NAME, upload(color="red"))
-    memory.save("photos/notes.txt", ContentFile(b"earlier notes"))
-    return {key: content_of(memory, key) for key in stored(memory)}
-
-
-@dataclass
-class Lane:
-    """A bucket that holds a few files, through a proxy that breaks requests and beside it."""
-
-    proxy: FaultProxy
-    bucket: str
-    direct: S3ThumbnailStorage
-    earlier: Snapshot = field(default_factory=dict)
-    counts: dict[Any, int] = field(default_factory=dict)
-
-    def fill(self) -> None:
-        for key, data in _earlier_files().items():
-            self.direct.client.put_object(Bucket=self.bucket, Key=key, Body=data)
-        self.earlier = self.snapshot()
-
-    def snapshot(self) -> Snapshot:
-        """Each key with what tells whether its object was written again: the digest, the size and the time."""
-        listed = self.direct.client.list_objects_v2(Bucket=self.bucket).get("Contents", ())
-        return {entry["Key"]: (entry["ETag"], entry["Size"], entry["LastModified"]) for entry in listed}
-
-    def changed(self) -> set[str]:
-        """The keys of what is there now and was not before, or is gone, or is another."""
-        now = self.snapshot()
-        return {key for key in now | self.earlier if now.get(key) != self.earlier.get(key)}
-
-    def restore(self) -> None:
-        """Make it as it was before the last save, or what else the test did."""
-        self.proxy.script(self.bucket)
-        changed = [{"Key": key} for key in self.changed()]
-        if changed:
-            self.direct.client.delete_objects(Bucket=self.bucket, Delete={"Objects": changed})
-        if self.changed():
-            self.fill()
-
-    def content(self, key: str) -> bytes:
-        return self.direct.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-
-
-@pytest.fixture(scope="module")
-def proxy(s3_server):
-    with FaultProxy(s3_server.endpoint_url) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def filled_lanes(s3_server, proxy):
-    """Buckets for the whole module: the first object of a bucket takes a server long."""
-    lanes = []
-    for number in range(LANES):
-        bucket = f"lane-{number}-{uuid.uuid4().hex[:12]}"
-        s3_server.create_bucket(bucket)
-        direct = S3ThumbnailStorage(**_options(s3_server, bucket), endpoint_url=s3_server.endpoint_url)
-        lanes.append(Lane(proxy, bucket, direct))
-        lanes[-1].fill()
-    return lanes
-
-
-@pytest.fixture
-def lanes(filled_lanes):
-    for lane in filled_lanes:
-        lane.restore()
-    return filled_lanes
-
-
-@pytest.fixture
-def lane(filled_lanes):
-    filled_lanes[0].restore()
-    return filled_lanes[0]
-
-
-@pytest.fixture(scope="module")
-def broken_storage(s3_server, proxy):
-    """Makes a storage whose requests go through the proxy."""
-    made: dict[str, S3ThumbnailStorage] = {}
-
-    def make(lane: Lane, retries: dict[str, Any], *, patience: float = 20, **options: Any) -> S3ThumbnailStorage:
-        key = repr((lane.bucket, retries, patience, options))
-        if key not in made:
-            config = Config(retries=retries, connect_timeout=patience, read_timeout=patience)
-            options = {"thumbs": THUMBS, **options, **_options(s3_server, lane.bucket, **options)}
-            made[key] = S3ThumbnailStorage(endpoint_url=proxy.url, client_config=config, **options)
-        return made[key]
-
-    return make
-
-
-def _options(server, bucket, **options):
-    keys = {"access_key": server.access_key, "secret_key": server.secret_key, "region_name": server.region}
-    return {"bucket_name": bucket, **keys, **options}
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting_between_attempts(monkeypatch):
-    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda seconds: None))
-
-
-# What happens, and what has to hold afterwards
-
-
-def outcome(action: Callable[..., Any], *args: Any) -> Any:
-    """What it returns, or the exception it raises."""
-    try:
-        return action(*args)
-    except Exception as error:  # noqa: BLE001, the tests look at it
-        return error
-
-
-def assert_complete(lane: Lane, name: str) -> None:
-    """The blue image that is stored as `name` is there with all its thumbs, and nothing else changed."""
-    keys = {thumb: f"{name}.thumbs/{thumb}.{_extension(thumb)}" for thumb in SIZES}
-    assert lane.changed() == {name, *keys.values()}
-    assert lane.content(name) == BLUE
-    for thumb, key in keys.items():
-        image = Image.open(io.BytesIO(lane.content(key))).convert("RGB")
-        assert image.size == SIZES[thumb]
-        assert image.getpixel((5, 5))[2] > 200 > 50 > image.getpixel((5, 5))[0]
-
-
-def _extension(thumb: str) -> str:
-    return "webp" if thumb == "web" else "jpg"
-
-
-BLUE = draw(color="blue")
-
-
-def save(storage: S3ThumbnailStorage) -> str:
-    return storage.save(NAME, ContentFile(BLUE))
-
-
-def requests_of(lane: Lane, storage: S3ThumbnailStorage, action: Callable[..., Any] = save) -> int:
-    """How many requests it takes when none breaks."""
-    if (storage, action) not in lane.counts:
-        script = lane.proxy.script(lane.bucket)
-        action(storage)
-        lane.restore()
-        lane.counts[storage, action] = len(script.requests)
-    return lane.counts[storage, action]
-
-
-def save_with(lane: Lane, storage: S3ThumbnailStorage, fault: Fault, when: When) -> Any:
-    """What a save comes to when these requests break; at least one of them is sent."""
-    script = lane.proxy.script(lane.bucket, fault, when)
-    result = outcome(save, storage)
-    assert script.broken
-    return result
-
-
-def assert_all_or_nothing(lane: Lane, result: Any) -> None:
-    if isinstance(result, str):
-        assert_complete(lane, result)
-    else:
-        assert isinstance(result, AthumbError), repr(result)
-        assert lane.changed() == set(), repr(result)
-        assert result.left_behind == ()
-
-
-def errors_in(caplog: Any) -> list[str]:
-    return [
-        record.getMessage()
-        for record in caplog.records
-        if record.name == "athumb_storage" and record.levelname == "ERROR"
-    ]
-
-
-def assert_all_or_told(lane: Lane, result: Any, caplog: Any) -> None:
-    """As above, but what could not be removed is named, and is nothing that was there before."""
-    if isinstance(result, str):
-        assert_complete(lane, result)
-        return
-    assert isinstance(result, AthumbError), repr(result)
-    assert lane.changed() <= set(result.left_behind)
-    assert not lane.changed() & set(lane.earlier)
-    for key in result.left_behind:
-        assert any(key in message for message in errors_in(caplog)), key
-
+pytestmark = pytest.mark.usefixtures("no_waiting_between_attempts")
 
 # One request breaks
-
-# All faults for the claim that most depends on the answers, and one of each kind for the others.
-every_fault = pytest.mark.parametrize(
-    ("claim", "retries", "fault"),
-    [
-        *(pytest.param("conditional", ONCE, fault, id=f"conditional-once-{fault}") for fault in QUICK_FAULTS),
-        *(pytest.param("conditional", AGAIN, fault, id=f"conditional-again-{fault}") for fault in QUICK_FAULTS),
-        *(
-            pytest.param(claim, ONCE, fault, id=f"{claim}-once-{fault}")
-            for claim in ("random", "asking")
-            for fault in (RESET, RESET_AFTER, ERROR_AFTER, SLOW_DOWN, FORBIDDEN, TRUNCATED_STATUS, TRUNCATED_BODY)
-        ),
-        *(
-            pytest.param(claim, AGAIN, fault, id=f"{claim}-again-{fault}")
-            for claim in ("random", "asking")
-            for fault in (RESET_AFTER, ERROR_AFTER)
-        ),
-    ],
-)
 
 
 @every_fault
@@ -301,7 +58,7 @@ def test_a_save_with_one_broken_request_is_complete_or_never_was(lane, broken_st
         lane.restore()
 
 
-@pytest.mark.parametrize("claim", CLAIMS)
+@pytest.mark.parametrize("claim", some_slow(CLAIMS, always=["conditional"]))
 @pytest.mark.parametrize("retries", [ONCE, AGAIN], ids=str)
 @pytest.mark.parametrize("fault", SLOW_FAULTS, ids=str)
 def test_a_save_with_one_unanswered_request_is_complete_or_never_was(lanes, broken_storage, fault, retries, claim):
@@ -318,7 +75,7 @@ def test_a_save_with_one_unanswered_request_is_complete_or_never_was(lanes, brok
 
 
 @pytest.mark.parametrize("fault", [ERROR, RESET_AFTER, SLOW_DOWN_AFTER, TRUNCATED_BODY], ids=str)
-def test_a_free_name_is_no_different(lane, broken_storage, fault):
+def test_a_save_under_a_free_name_is_complete_or_never_was(lane, broken_storage, fault):
     storage = broken_storage(lane, ONCE, conditional_writes=True)
     for position in range(4):
         script = lane.proxy.script(lane.bucket, fault, only(position))
@@ -337,7 +94,7 @@ def test_retries_hide_one_broken_request(lane, broken_storage, fault):
 
 
 @pytest.mark.parametrize("fault", [RESET_AFTER, ERROR_AFTER, TRUNCATED_BODY], ids=str)
-def test_the_standard_retries_are_no_different(lane, broken_storage, fault):
+def test_a_save_with_the_standard_retries_is_complete_or_never_was(lane, broken_storage, fault):
     storage = broken_storage(lane, {"mode": "standard", "total_max_attempts": 2}, conditional_writes=True)
     for position in range(requests_of(lane, storage)):
         assert_all_or_nothing(lane, save_with(lane, storage, fault, only(position)))
@@ -358,141 +115,7 @@ def test_a_refused_image_leaves_nothing_whichever_request_breaks(lane, broken_st
         lane.restore()
 
 
-# More than one breaks
-
-
-@pytest.mark.parametrize("claim", CLAIMS)
-@pytest.mark.parametrize("fault", [RESET, RESET_AFTER, ERROR_AFTER, FORBIDDEN], ids=str)
-def test_what_an_outage_leaves_behind_is_told_and_logged(lane, broken_storage, caplog, fault, claim):
-    storage = broken_storage(lane, ONCE, **CLAIMS[claim])
-    for position in range(requests_of(lane, storage)):
-        caplog.clear()
-        result = save_with(lane, storage, fault, since(position))
-        assert isinstance(result, UploadFailed), repr(result)
-        assert_all_or_told(lane, result, caplog)
-        lane.restore()
-
-
-@pytest.mark.parametrize(
-    ("claim", "fault"),
-    [
-        *(("conditional", fault) for fault in (RESET, RESET_AFTER, CLOSED_AFTER, ERROR_AFTER)),
-        *((claim, fault) for claim in ("random", "asking") for fault in (RESET, ERROR_AFTER)),
-    ],
-    ids=str,
-)
-def test_what_two_broken_requests_leave_behind_is_told_and_logged(lane, broken_storage, caplog, fault, claim):
-    storage = broken_storage(lane, ONCE, **CLAIMS[claim])
-    for position in range(requests_of(lane, storage)):
-        caplog.clear()
-        assert_all_or_told(lane, save_with(lane, storage, fault, both(position)), caplog)
-        lane.restore()
-
-
-@pytest.mark.parametrize("retries", [ONCE, AGAIN], ids=str)
-@pytest.mark.parametrize("step", [2, 3])
-@pytest.mark.parametrize("fault", [RESET_AFTER, SLOW_DOWN_AFTER, TRUNCATED_BODY], ids=str)
-def test_every_second_or_third_request_breaks(lane, broken_storage, caplog, fault, step, retries):
-    storage = broken_storage(lane, retries, conditional_writes=True)
-    assert_all_or_told(lane, save_with(lane, storage, fault, every(step)), caplog)
-
-
-@pytest.mark.parametrize("retries", [ONCE, AGAIN], ids=str)
-def test_requests_break_at_random(lane, broken_storage, caplog, retries):
-    storage = broken_storage(lane, retries, conditional_writes=True)
-    chance = random.Random(20)
-    # The head of an object that ends too early is one without metadata; nothing tells it from somebody else's object.
-    faults = [fault for fault in QUICK_FAULTS if fault is not TRUNCATED_HEAD]
-    for _ in range(25):
-        caplog.clear()
-        lane.proxy.scripted(lane.bucket, lambda request: chance.choice(faults) if chance.random() < 0.3 else None)
-        assert_all_or_told(lane, outcome(save, storage), caplog)
-        lane.restore()
-
-
-def test_a_server_that_falls_silent_hangs_no_save(lanes, broken_storage, caplog):
-    storages = [broken_storage(lane, ONCE, patience=PATIENCE, conditional_writes=True) for lane in lanes]
-    count = requests_of(lanes[0], storages[0])
-    with ThreadPoolExecutor(LANES) as side_by_side:
-        saves = [
-            side_by_side.submit(save_with, lane, storage, TIMEOUT, since(position))
-            for position, (lane, storage) in enumerate(zip(lanes[:count], storages, strict=False))
-        ]
-    for lane, job in zip(lanes, saves, strict=False):
-        assert isinstance(job.result(), UploadFailed)
-        assert_all_or_told(lane, job.result(), caplog)
-
-
-# The removal breaks
-
-
-@pytest.mark.parametrize("claim", CLAIMS)
-@pytest.mark.parametrize("removal", [ERROR, REMOVED_NOTHING, FORBIDDEN], ids=str)
-def test_what_cannot_be_removed_is_told_and_logged(lane, broken_storage, caplog, removal, claim):
-    storage = broken_storage(lane, ONCE, **CLAIMS[claim])
-    last = requests_of(lane, storage) - 1
-    script = lane.proxy.scripted(
-        lane.bucket, lambda request: removal if request.removes else ERROR if request.number == last else None
-    )
-    result = outcome(save, storage)
-    assert any(request.removes for request in script.broken)
-    left = lane.changed()
-    assert len(left) >= 3  # the original, and the thumbs that were stored
-    assert left <= set(result.left_behind)
-    for key in left:
-        assert key in str(result)
-        assert any(key in message for message in errors_in(caplog))
-
-
-class Hasty(ThisThread):
-    """The original is stored before anything is rendered."""
-
-    overlap = True
-
-
-def test_what_a_refused_image_leaves_behind_is_told_and_logged(lane, broken_storage, caplog, monkeypatch):
-    storage = broken_storage(lane, ONCE, conditional_writes=True)
-    monkeypatch.setattr(S3ThumbnailStorage, "_threads", Hasty())
-    lane.proxy.scripted(lane.bucket, lambda request: ERROR if request.removes else None)
-    data = noise()
-    result = outcome(storage.save, NAME, ContentFile(data[: len(data) // 2]))
-    assert isinstance(result, UploadedImageIsUnreadableError)
-    left = lane.changed()
-    assert left <= set(result.left_behind)
-    for key in left:
-        assert any(key in message for message in errors_in(caplog))
-
-
-# Uploads that replace
-
-
-@pytest.mark.parametrize(
-    ("retries", "fault"),
-    [*((ONCE, fault) for fault in QUICK_FAULTS), (AGAIN, RESET_AFTER), (AGAIN, FORBIDDEN)],
-    ids=str,
-)
-def test_a_save_that_replaces_is_complete_or_tells_what_it_may_have_replaced(
-    lane, broken_storage, caplog, fault, retries
-):
-    storage = broken_storage(lane, retries, file_overwrite=True)
-    for position in range(requests_of(lane, storage)):
-        caplog.clear()
-        result = save_with(lane, storage, fault, only(position))
-        if isinstance(result, str):
-            assert result == NAME
-            assert_complete(lane, NAME)
-        else:
-            assert isinstance(result, UploadFailed), repr(result)
-            assert lane.changed() <= set(result.left_behind)
-            assert all(any(key in message for message in errors_in(caplog)) for key in lane.changed())
-        lane.restore()
-
-
 # Files that are no images
-
-
-def save_notes(storage: S3ThumbnailStorage) -> str:
-    return storage.save("photos/notes.txt", ContentFile(b"new notes"))
 
 
 @every_fault
@@ -509,21 +132,6 @@ def test_a_plain_file_is_stored_or_never_was(lane, broken_storage, fault, retrie
             assert isinstance(result, UploadFailed), repr(result)
             assert lane.changed() == set(), repr(result)
             assert result.left_behind == ()
-        lane.restore()
-
-
-@pytest.mark.parametrize("claim", CLAIMS)
-@pytest.mark.parametrize("fault", [RESET_AFTER, ERROR_AFTER, FORBIDDEN], ids=str)
-def test_what_a_plain_file_leaves_behind_in_an_outage_is_told_and_logged(lane, broken_storage, caplog, fault, claim):
-    storage = broken_storage(lane, ONCE, **CLAIMS[claim])
-    for position in range(requests_of(lane, storage, save_notes)):
-        caplog.clear()
-        lane.proxy.script(lane.bucket, fault, since(position))
-        result = outcome(save_notes, storage)
-        assert isinstance(result, UploadFailed), repr(result)
-        assert lane.changed() <= set(result.left_behind)
-        for key in lane.changed():
-            assert any(key in message for message in errors_in(caplog))
         lane.restore()
 
 

@@ -32,7 +32,7 @@ def test_a_thumb_replaces_nobodys_original(make_storage, taken):
     assert_leaves_alone(make_storage(thumbs=THUMBS, naming="athumb"), taken)
 
 
-def test_nor_does_it_where_the_server_is_asked(make_s3):
+def test_a_thumb_replaces_nobodys_original_where_the_server_is_asked(make_s3):
     assert_leaves_alone(make_s3(thumbs=THUMBS, naming="athumb", conditional_writes=False), "cat_60x60.jpg")
 
 
@@ -45,7 +45,7 @@ def test_an_original_replaces_nobodys_thumb(make_storage):
     assert stored(storage) == sorted(keys)
 
 
-def test_max_length_is_kept(make_storage):
+def test_a_name_that_makes_room_for_thumbs_keeps_to_max_length(make_storage):
     storage = make_storage(thumbs=THUMBS, naming="athumb")
     storage.save("catcatcat_60x60.jpg", ContentFile(b"an original"))
     name = storage.save("catcatcat.jpg", upload(color="red"), max_length=15)
@@ -53,7 +53,7 @@ def test_max_length_is_kept(make_storage):
     assert_is_complete(storage, name, "red")
 
 
-def test_a_kept_original_takes_nobodys_place_either(make_storage):
+def test_an_original_kept_without_thumbs_takes_nobodys_place(make_storage):
     storage = make_storage(thumbs=THUMBS, naming="athumb", on_error="skip")
     assert_leaves_alone(storage, "cat_60x60.jpg")
 
@@ -65,14 +65,14 @@ def test_overwriting_replaces_the_old_thumbs(make_s3):
     assert stored(storage) == sorted(assert_is_complete(storage, "cat.jpg", "blue"))
 
 
-def test_thumbs_are_generated_again_where_they_were(make_storage):
+def test_regenerated_thumbs_are_where_they_were(make_storage):
     storage = make_storage(thumbs=THUMBS, naming="athumb")
     name = storage.save("cat.jpg", upload(color="red"))
     storage.generate_thumbs(name)
     assert stored(storage) == sorted(assert_is_complete(storage, name, "red"))
 
 
-def test_no_request_is_made_for_it_where_names_are_claimed(make_s3, requests_sent):
+def test_no_request_asks_for_the_keys_of_thumbs_where_names_are_claimed(make_s3, requests_sent):
     make_s3(thumbs=THUMBS, naming="athumb").save("cat.jpg", upload())
     assert [method for method, _ in requests_sent] == ["PUT"] * 3
 

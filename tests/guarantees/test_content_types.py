@@ -150,7 +150,7 @@ def test_a_page_under_any_name_and_type_is_saved_and_not_shown(make_s3, types_of
 
 
 @pytest.mark.parametrize("options", CLAIMS, ids=lambda options: next(iter(options)))
-def test_however_its_name_is_claimed(make_s3, types_of, options):
+def test_the_content_type_comes_from_the_bytes_however_a_name_is_claimed(make_s3, types_of, options):
     storage = make_s3(thumbs=ONE, **options)
     assert types_of(storage.save("a.html", SimpleUploadedFile("a.html", HTML, "text/html"))) == DOWNLOAD
     assert types_of(storage.save("b.html", SimpleUploadedFile("b.html", KNOWN["audio/flac"]))) == (
@@ -187,7 +187,7 @@ def test_an_image_on_a_storage_without_thumbs(make_s3, types_of):
     assert types_of(saved) == ("image/gif", None, None)
 
 
-def test_a_page_that_is_an_image_too_is_an_image(make_s3, types_of):
+def test_a_page_within_an_image_is_an_image(make_s3, types_of):
     """A GIF whose comment is a page; browsers that guess would take it for one."""
     polyglot = draw((20, 20), format="GIF", comment=HTML)
     assert HTML in polyglot
@@ -252,12 +252,12 @@ def test_a_large_page_goes_up_in_parts_and_is_saved_and_not_shown(make_s3, types
         ({"CacheControl": "max-age=1"}, ("application/octet-stream", "attachment")),
     ],
 )
-def test_by_object_parameters(make_s3, types_of, parameters, expected):
+def test_object_parameters_have_the_last_word(make_s3, types_of, parameters, expected):
     saved = make_s3(thumbs=ONE, object_parameters=parameters).save("a.html", in_memory("a.html", HTML, "text/html"))
     assert types_of(saved)[:2] == expected
 
 
-def test_by_get_object_parameters(make_s3, types_of):
+def test_get_object_parameters_has_the_last_word(make_s3, types_of):
     class Styles(S3ThumbnailStorage):
         def get_object_parameters(self, name):
             more = {"ContentType": "text/css; charset=utf-8"} if name.endswith(".css") else {}
@@ -272,7 +272,7 @@ def test_by_get_object_parameters(make_s3, types_of):
     assert types_of(storage.save("a.html", in_memory("a.html", HTML, "text/html"))) == DOWNLOAD
 
 
-def test_by_a_content_type_that_its_code_sets(make_s3, types_of):
+def test_a_content_type_that_the_projects_code_sets_counts(make_s3, types_of):
     content = ContentFile(UNKNOWN["css"], name="a.css")
     content.content_type = "text/css"
     assert types_of(make_s3(thumbs=ONE).save("a.css", content)) == ("text/css", None, None)
@@ -285,7 +285,7 @@ def test_a_wrapped_upload_is_still_a_clients_word(make_s3, types_of):
 
 @pytest.mark.parametrize("client", ["text/html", "text/markdown", None])
 @pytest.mark.parametrize("make", [in_memory, lambda name, data, client: ContentFile(data, name=name)])
-def test_by_believing_names(make_s3, types_of, s3_options, make, client):
+def test_names_are_believed_where_the_project_says_so(make_s3, types_of, s3_options, make, client):
     upstream = S3Storage(
         location="theirs", **{name: value for name, value in s3_options.items() if name != "conditional_writes"}
     )
@@ -329,6 +329,6 @@ def test_what_is_zipped_already_is_told_as_such(make_s3, types_of):
     )
 
 
-def test_a_zipped_page_is_a_download_as_well(make_s3, types_of):
+def test_a_zipped_page_is_a_download(make_s3, types_of):
     storage = make_s3(gzip=True, gzip_content_types=("application/octet-stream",))
     assert types_of(storage.save("a.html", upload(data=HTML))) == ("application/octet-stream", "attachment", "gzip")

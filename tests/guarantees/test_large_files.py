@@ -20,14 +20,14 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 from athumb_storage import UploadFailed
 from athumb_storage.storages import S3ThumbnailStorage
 from tests.conftest import content_of, image_in, stored, upload
-from tests.faults import (
+from tests.proxy import (
     ERROR,
     ERROR_AFTER,
     ERROR_IN_200,
     FORBIDDEN,
     RESET_AFTER,
     TRUNCATED_BODY,
-    FaultProxy,
+    Fault,
     only,
     since,
 )
@@ -178,12 +178,6 @@ def test_large_and_small_files_and_an_image_of_one_name_at_once_are_all_there(ma
 # When requests break
 
 
-@pytest.fixture(scope="module")
-def proxy(s3_server):
-    with FaultProxy(s3_server.endpoint_url) as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
 def _no_waiting_between_attempts(monkeypatch):
     monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda seconds: None))
@@ -208,13 +202,18 @@ def outcome(storage: S3ThumbnailStorage) -> Any:
         return error
 
 
+def _one_fault(claim: str, fault: Fault, attempts: int) -> Any:
+    always = (claim, attempts) == ("conditional", 1)
+    return pytest.param(claim, fault, attempts, marks=() if always else (pytest.mark.slow,))
+
+
 @pytest.mark.parametrize(
     ("claim", "fault", "attempts"),
     [
-        *((claim, fault, 1) for claim in CLAIMS for fault in (ERROR, RESET_AFTER)),
-        *(("conditional", fault, 1) for fault in (ERROR_AFTER, FORBIDDEN, TRUNCATED_BODY)),
-        *(("conditional", fault, 3) for fault in (ERROR_AFTER, RESET_AFTER)),
-        ("asking", RESET_AFTER, 3),
+        *(_one_fault(claim, fault, 1) for claim in CLAIMS for fault in (ERROR, RESET_AFTER)),
+        *(_one_fault("conditional", fault, 1) for fault in (ERROR_AFTER, FORBIDDEN, TRUNCATED_BODY)),
+        *(_one_fault("conditional", fault, 3) for fault in (ERROR_AFTER, RESET_AFTER)),
+        _one_fault("asking", RESET_AFTER, 3),
     ],
     ids=str,
 )

@@ -179,7 +179,7 @@ def test_a_thumb_key_in_disguise_is_refused(storage, data):
     [{"unique_names": True}, {"conditional_writes": False}, {"file_overwrite": True}, {"location": "media/deep"}],
     ids=lambda options: next(iter(options)),
 )
-def test_however_names_are_settled_on_s3(make_s3, requests_sent, options):
+def test_tricks_are_refused_however_names_are_settled_on_s3(make_s3, requests_sent, options):
     storage = make_s3(thumbs=THUMBS, **options)
     for name in [*LEADING_OUT, *CONTROLS, *THUMB_KEYS]:
         with pytest.raises(SuspiciousOperation):

@@ -156,7 +156,7 @@ def refusing_thumbs(storage):
 
 @every_claim
 @pytest.mark.parametrize("placeholder", [None, PLACEHOLDER])
-def test_however_a_name_is_claimed(make_s3, heard, claim, placeholder):
+def test_the_original_is_kept_however_its_name_is_claimed(make_s3, heard, claim, placeholder):
     storage = make_s3(thumbs=THUMBS, on_error="skip", placeholder_url=placeholder, **claim)
     names = [storage.save("cat.jpg", ContentFile(data)) for data in (CUT_OFF, CUT_OFF[:-10])]
     with refusing_thumbs(storage):
@@ -195,7 +195,7 @@ def test_a_receiver_that_fails_breaks_no_upload(make_storage, heard):
 
 
 @pytest.mark.parametrize("data", [b"<html>", b"", b"GIF8"])
-def test_what_is_no_image_is_refused_all_the_same(make_storage, heard, data):
+def test_an_image_field_that_skips_refuses_what_is_no_image(make_storage, heard, data):
     storage = make_storage(on_error="skip").with_thumbs(THUMBS, images_only=True)
     with pytest.raises(UploadedImageIsUnreadableError):
         storage.save("cat.jpg", ContentFile(data))
@@ -205,7 +205,7 @@ def test_what_is_no_image_is_refused_all_the_same(make_storage, heard, data):
 
 @pytest.mark.parametrize("placeholder", [None, PLACEHOLDER])
 @pytest.mark.parametrize("data", [GOOD, CUT_OFF], ids=["good", "cut off"])
-def test_an_original_that_cannot_be_stored_is_no_matter_of_thumbs(heard, caplog, placeholder, data):
+def test_an_original_that_cannot_be_stored_is_an_error(heard, caplog, placeholder, data):
     class Full(ThumbShelf):
         def _write_upload(self, *args, **options):
             raise OSError("the disk is full")
@@ -219,7 +219,7 @@ def test_an_original_that_cannot_be_stored_is_no_matter_of_thumbs(heard, caplog,
 
 
 @every_claim
-def test_nor_on_s3(make_s3, heard, claim):
+def test_an_original_that_cannot_be_stored_on_s3_is_an_error(make_s3, heard, claim):
     storage = make_s3(thumbs=THUMBS, on_error="skip", placeholder_url=PLACEHOLDER, **claim)
 
     def refuse(params, **_):
@@ -238,7 +238,7 @@ def test_nor_on_s3(make_s3, heard, claim):
     assert heard == []
 
 
-def test_a_key_outside_of_the_storage_is_refused_all_the_same(make_s3, heard):
+def test_a_key_outside_of_the_storage_is_refused_where_failures_are_skipped(make_s3, heard):
     class Outside:
         def key(self, name, variant):
             return f"../outside/{variant.thumb_name}.{variant.extension}"
@@ -264,7 +264,7 @@ def test_the_thumbs_of_a_namesake_stay(make_storage):
     assert stored(storage) == sorted([*before, other])
 
 
-def test_they_can_be_generated_later(make_storage):
+def test_thumbs_that_were_skipped_can_be_generated_later(make_storage):
     storage = make_storage(thumbs=THUMBS, on_error="skip")
     breaks_a_thumb(storage)
     name = storage.save("cat.jpg", ContentFile(GOOD))
@@ -281,7 +281,7 @@ def test_delete_needs_no_thumbs(make_storage):
         assert stored(storage) == []
 
 
-def test_an_image_without_thumbs_to_make_is_read_all_the_same(make_storage, heard):
+def test_an_image_without_thumbs_to_make_is_read(make_storage, heard):
     storage = make_storage(thumbs={}, on_error="skip").with_thumbs({}, images_only=True)
     assert is_kept_alone(storage, storage.save("cat.jpg", ContentFile(CUT_OFF)), CUT_OFF)
     assert len(heard) == 1
@@ -310,7 +310,7 @@ def test_the_binding_has_the_last_word(make_storage, of_storage, of_binding, ski
             storage.save("cat.jpg", ContentFile(CUT_OFF))
 
 
-def test_it_is_raise_unless_it_is_said(make_storage):
+def test_failures_raise_unless_it_is_said(make_storage):
     assert make_storage().on_error == "raise"
     assert make_storage().with_thumbs(THUMBS).on_error == "raise"
 
@@ -326,7 +326,7 @@ def test_a_wrong_option_is_told(make_storage, option):
     [copy.copy, copy.deepcopy, lambda storage: pickle.loads(pickle.dumps(storage))],
     ids=["copy", "deep", "pickle"],
 )
-def test_a_copy_of_a_bound_storage_skips_as_well(make_storage, again):
+def test_a_copy_of_a_bound_storage_skips(make_storage, again):
     storage = make_storage(placeholder_url=PLACEHOLDER).with_thumbs(THUMBS, on_error="skip")
     assert again(storage).save("cat.jpg", ContentFile(CUT_OFF)) == "cat.nothumbs.jpg"
 
@@ -404,7 +404,7 @@ def test_the_urls_of_others_are_as_ever(make_storage):
         assert ".thumbs/small.jpg" in storage.url_for_thumb(name, "small")
 
 
-def test_an_unknown_thumb_is_an_error_there_too(make_storage):
+def test_an_unknown_thumb_has_no_placeholder(make_storage):
     storage = make_storage(thumbs=THUMBS, on_error="skip", placeholder_url=PLACEHOLDER)
     with pytest.raises(UnknownThumb):
         storage.url_for_thumb("cat.nothumbs.jpg", "nobody")

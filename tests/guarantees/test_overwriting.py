@@ -133,7 +133,7 @@ def test_a_server_that_refuses_to_list(make_s3, no_list_identity, caplog):
 
 
 @pytest.mark.parametrize("data", [b"plain text", CUT_OFF], ids=["no image", "bad image"])
-def test_with_the_naming_of_athumb(make, data):
+def test_with_the_naming_of_athumb_thumbs_of_the_old_go_and_files_of_others_stay(make, data):
     storage = make(thumbs=THUMBS, naming="athumb", on_error="skip")
     storage.save("cat.jpg", ContentFile(RED))
     storage.save("cat_large.jpg", ContentFile(b"another's"))

@@ -92,7 +92,7 @@ def test_a_pickle_holds_no_secret(make_s3, secrets, protocol):
         assert told(pickle.dumps(storage, protocol)) == [], kind
 
 
-def test_nor_does_the_pickle_of_an_unpickled_storage_or_of_a_copy(make_s3, secrets):
+def test_a_pickle_of_an_unpickled_or_copied_storage_holds_no_secret(make_s3, secrets):
     for kind, storage in storages_with(make_s3, secrets).items():
         for again in (pickle.loads(pickle.dumps(storage)), copy.copy(storage), copy.deepcopy(storage)):
             assert told(pickle.dumps(again)) == [], kind
@@ -107,7 +107,7 @@ AGAIN = pytest.mark.parametrize(
 
 
 @AGAIN
-def test_in_the_same_process_the_secrets_are_found_again(make_s3, secrets, again):
+def test_an_unpickled_storage_finds_its_secrets_in_its_own_process(make_s3, secrets, again):
     for storage in storages_with(make_s3, secrets).values():
         other = again(storage)
         assert other is not storage
@@ -311,7 +311,7 @@ def test_what_a_failed_save_tells_holds_no_secret(make_s3, caplog, options, data
     assert told(everything_told(caught, caplog), more=SIGNED) == []
 
 
-def test_what_other_failures_tell_holds_no_secret(make_s3, caplog):
+def test_what_a_failure_besides_that_of_a_save_tells_holds_no_secret(make_s3, caplog):
     caplog.set_level(logging.INFO)
     storage = make_s3(thumbs=ONE, secret_key="SECRET-secret-key")
     for action in (storage.delete, storage.delete_thumbs, storage.generate_thumbs, storage.exists):

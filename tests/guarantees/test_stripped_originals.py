@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 
 import pytest
 from django.core.files.base import ContentFile
@@ -13,6 +11,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from athumb_storage import ImageLimitExceeded, UploadedImageIsUnreadableError
 from tests.conftest import content_of, draw, image_in, stored
+from tests.hostile.builder import jpeg_segment, png_chunk
 
 ONE = {"small": {"size": (30, 30)}}
 SECRET = b"Secret Street 7"
@@ -47,14 +46,10 @@ def saved(image, image_format, **options):
 
 
 def jpeg(**options):
-    comment_at_its_end = b"\xff\xfe" + struct.pack(">H", len(SECRET) + 2) + SECRET
-    image_resources = b"\xff\xed" + struct.pack(">H", len(SECRET) + 16) + b"Photoshop 3.0\0" + SECRET
+    comment_at_its_end = jpeg_segment(0xFE, SECRET)
+    image_resources = jpeg_segment(0xED, b"Photoshop 3.0\0" + SECRET)
     data = saved(picture(), "JPEG", exif=exif(), xmp=XMP, comment=SECRET, icc_profile=PROFILE, **options)
     return data[:2] + image_resources + data[2:-2] + comment_at_its_end + data[-2:] + SECRET
-
-
-def png_chunk(name, data):
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def png(mode="RGB"):
@@ -145,7 +140,7 @@ def test_the_original_tells_nothing_and_shows_the_same(make_storage, settings, m
     assert tells(content_of(storage, "cat.jpg.thumbs/small.jpg")) == []
 
 
-def test_it_is_turned_as_before(make_storage):
+def test_a_stripped_original_is_turned_as_before(make_storage):
     for image_format, make in (("JPEG", jpeg), ("PNG", png), ("WEBP", webp)):
         storage = make_storage(thumbs=ONE, strip_original=True)
         name = storage.save(f"cat.{image_format}", ContentFile(make()))
@@ -173,7 +168,7 @@ def test_an_orientation_that_says_nothing_goes(make_storage, orientation):
     ],
     ids=["unbound", "bound", "images only"],
 )
-def test_a_storage_without_thumbs_strips_as_well(make_storage, bind):
+def test_a_storage_without_thumbs_strips(make_storage, bind):
     storage = bind(make_storage(thumbs={}, strip_original=True))
     for name, make in KINDS.items():
         data = make()
@@ -182,7 +177,7 @@ def test_a_storage_without_thumbs_strips_as_well(make_storage, bind):
         assert list(frames(kept)) == list(frames(data))
 
 
-def test_it_is_off_unless_it_is_said(make_storage):
+def test_originals_are_not_stripped_unless_it_is_said(make_storage):
     storage = make_storage(thumbs=ONE)
     storage.save("cat.jpg", ContentFile(jpeg()))
     assert content_of(storage, "cat.jpg") == jpeg()

@@ -9,7 +9,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from athumb_storage import Thumb
 from tests.conftest import PHOTOS
-from tests.unit.rendering import files, quadrants, rendered, saved
+from tests.hostile.builder import jpeg_segment
+from tests.unit.rendering import quadrants, rendered, saved
 from tests.unit.rendering.test_colours import WIDE
 
 WRITTEN = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
@@ -31,8 +32,8 @@ def originals():
     for key in ("Comment", "comment", "exif", "xmp", "dpi", "Raw profile type exif", "XML:com.adobe.xmp"):
         info.add_text(key, "a secret text")
     jpeg = saved(PICTURE, "JPEG", exif=exif(), icc_profile=WIDE, comment=b"a secret comment", xmp=xmp, dpi=(99, 99))
-    marked = [files.segment(marker, b"a secret segment") for marker in range(0xE3, 0xF0)]
-    iptc = files.segment(0xED, b"Photoshop 3.0\x008BIM\x04\x04\0\0\0\0\0\x08a secret")
+    marked = [jpeg_segment(marker, b"a secret segment") for marker in range(0xE3, 0xF0)]
+    iptc = jpeg_segment(0xED, b"Photoshop 3.0\x008BIM\x04\x04\0\0\0\0\0\x08a secret")
     gif = saved(PICTURE, "GIF", comment=b"a secret comment", loop=0, save_all=True, append_images=[PICTURE.rotate(9)])
     grey = saved(PICTURE.convert("L"), "TIFF", exif=exif(), tiffinfo={270: "a secret", 315: "a secret", 700: xmp})
     return {

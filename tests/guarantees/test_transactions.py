@@ -100,7 +100,7 @@ def test_what_was_saved_goes_with_its_row(error):
 
 
 @both
-def test_on_every_storage(make_storage):
+def test_what_was_rolled_back_is_gone_from_every_storage(make_storage):
     storage = make_storage(thumbs=ONE)
     storage.save("before.jpg", upload())
     before = stored(storage)
@@ -175,7 +175,7 @@ def test_a_refused_commit_is_told_by_nothing_but_its_error(monkeypatch, caplog):
 
 
 @both
-def test_it_has_to_be_the_outermost():
+def test_a_block_has_to_be_the_outermost():
     with transaction.atomic():
         with pytest.raises(RuntimeError, match="durable"), atomic():
             pytest.fail("it was entered")

@@ -10,35 +10,55 @@ from functools import partial
 
 from PIL import Image
 
-from tests.hostile.families import BROKEN, EITHER, GOOD
-from tests.hostile.samples import (
+from tests.hostile.builder import (
+    GIF_CONTROL,
     LONG,
+    PAGE_SIZE,
     RATIONAL,
     SHORT,
     UNDEFINED,
+    after_soi,
+    avif_of_size,
+    bmp,
     deflated_zeros,
+    exif_segments,
+    gif,
     gif_blocks,
     gif_frame,
     gif_head,
     gif_zeros,
     ifd,
+    jpeg_of_size,
     jpeg_segment,
-    jpeg_with,
-    picture,
+    overlapping,
+    packed_chunk,
+    patched,
     png,
     png_chunk,
     riff,
     riff_chunk,
+    tiff,
+    tiff_entries,
+    tiff_of,
+    tiff_page,
+    webp_canvas,
+    webp_frame,
+    with_scans,
+)
+from tests.hostile.families import BROKEN, EITHER, GOOD
+from tests.hostile.samples import (
+    jpeg_with,
+    picture,
     samples,
     saved,
     srgb_profile,
-    tiff,
-    tiff_entries,
-    webp_canvas,
-    webp_frame,
 )
 
 MIB = 1 << 20
+ACCEPTED = "accepted"
+SMALL = after_soi(saved(Image.new("RGB", (64, 64), "red"), "JPEG"), jfif=False)
+WEBP = saved(Image.new("RGB", (64, 64), "red"), "WEBP", lossless=True)
+AVIF = saved(Image.new("RGB", (64, 64), "red"), "AVIF")
 
 
 @dataclass(frozen=True)
@@ -49,6 +69,9 @@ class Bomb:
     file_name: str
     make: Callable[[], bytes]
     expected: frozenset[str] = EITHER
+    """What may become of a save."""
+    errors: frozenset[str] = frozenset({ACCEPTED, "ImageLimitExceeded", "UploadedImageIsUnreadableError"})
+    """What the check of an upload may end in."""
 
 
 # PNG
@@ -189,13 +212,9 @@ def _scans(count: int, side: int = 2000) -> bytes:
     return data[:start] + scans * count + b"\xff\xd9"
 
 
-def _blank_scans(count: int, side: int) -> bytes:
-    """The same of nothing, so that a scan is a few bytes and costs a walk over all blocks."""
-    data = saved(Image.new("L", (side, side)), "JPEG", progressive=True)
-    start = data.index(b"\xff\xda")
-    last = data.rindex(b"\xff\xda")
-    scan = data[last : data.rindex(b"\xff\xd9")]
-    return data[:start] + data[start:last] + scan * count + b"\xff\xd9"
+def _blank_scans(count: int, side: int, grey: int = 0) -> bytes:
+    """Scans of nothing, so that each is a few bytes and costs a walk over all blocks."""
+    return with_scans(saved(Image.new("L", (side, side), grey), "JPEG", progressive=True), count)
 
 
 def jpeg_bombs() -> Iterator[Bomb]:
@@ -292,10 +311,9 @@ def webp_bombs() -> Iterator[Bomb]:
     )
 
 
-def _avif_with(sample: str, box: bytes, at: int, new: bytes) -> bytes:
-    data = samples()[sample][1]
-    start = data.index(box) + at
-    return data[:start] + new + data[start + len(new) :]
+def _promising_avif(box: bytes, at: int) -> bytes:
+    data = samples()["avif-animated"][1]
+    return patched(data, data.index(box) + at, struct.pack(">I", 2**31 - 1))
 
 
 def _avif_frames(count: int, side: int) -> bytes:
@@ -307,20 +325,20 @@ def avif_bombs() -> Iterator[Bomb]:
     yield Bomb(
         "AVIF of 65,536 x 65,536",
         "cat.avif",
-        partial(_avif_with, "avif", b"ispe", 8, struct.pack(">II", 65536, 65536)),
+        lambda: avif_of_size(samples()["avif"][1], 65536, 65536),
         BROKEN,
     )
     yield Bomb(
         "AVIF of 12,000 x 12,000",
         "cat.avif",
-        partial(_avif_with, "avif", b"ispe", 8, struct.pack(">II", 12000, 12000)),
+        lambda: avif_of_size(samples()["avif"][1], 12000, 12000),
         BROKEN,
     )
     for box, at in ((b"stsz", 8), (b"stts", 4), (b"stts", 8), (b"stco", 4), (b"stss", 4)):
         yield Bomb(
             f"AVIF that promises 2^31 entries in {box!r} at {at}",
             "cat.avif",
-            partial(_avif_with, "avif-animated", box, at, struct.pack(">I", 2**31 - 1)),
+            partial(_promising_avif, box, at),
         )
     yield Bomb("AVIF of 1100 frames", "cat.avif", partial(_avif_frames, 1100, 16), BROKEN)
     yield Bomb(
@@ -339,7 +357,8 @@ def _chained(count: int, *, loops_to: int | None = None) -> bytes:
     size = len(ifd(entries))
     starts = [10 + size * number for number in range(count)]
     following = [*starts[1:], 0 if loops_to is None else starts[loops_to]]
-    return struct.pack("<2sHIH", b"II", 42, 10, 0) + b"".join(ifd(entries, at) for at in following)
+    page = ifd(entries)[:-4]
+    return struct.pack("<2sHIH", b"II", 42, 10, 0) + b"".join(page + struct.pack("<I", at) for at in following)
 
 
 def _listed(tag: int, kind: int, size: int, unit: int) -> bytes:
@@ -415,17 +434,149 @@ def tiff_bombs() -> Iterator[Bomb]:
 
 
 def bmp_bombs() -> Iterator[Bomb]:
-    def bmp(width: int, height: int, bits: int, compression: int, pixels: bytes) -> bytes:
-        head = struct.pack("<2sIIIIiiHHIIIIII", b"BM", 0, 0, 54, 40, width, height, 1, bits, compression, 0, 0, 0, 2, 0)
-        return head + pixels
-
     yield Bomb(
-        "BMP of 30,000 x 30,000 run lengths", "cat.bmp", lambda: bmp(30_000, 30_000, 8, 1, b"\xff\0" * 10_000), BROKEN
+        "BMP of 30,000 x 30,000 run lengths",
+        "cat.bmp",
+        lambda: bmp(30_000, 30_000, 8, 1, b"\xff\0" * 10_000, colours=2),
+        BROKEN,
     )
-    yield Bomb("BMP of 10 MiB of end of line", "cat.bmp", lambda: bmp(10, 10, 8, 1, bytes(10 * MIB)))
-    yield Bomb("BMP of 10 MiB of moves", "cat.bmp", lambda: bmp(10, 10, 8, 1, b"\0\2\xff\xff" * (10 * MIB // 4)))
+    yield Bomb("BMP of 10 MiB of end of line", "cat.bmp", lambda: bmp(10, 10, 8, 1, bytes(10 * MIB), colours=2))
+    yield Bomb(
+        "BMP of 10 MiB of moves", "cat.bmp", lambda: bmp(10, 10, 8, 1, b"\0\2\xff\xff" * (10 * MIB // 4), colours=2)
+    )
+
+
+# Of each format: what is refused for its size alone, and what is refused for how it is made
+
+
+def _lying_avif() -> bytes:
+    """An AVIF whose header tells of 64 x 64 pixels, but whose picture is allowed to have 65,536 x 65,536."""
+    at = AVIF.index(b"mdat") + 4
+    assert AVIF[at : at + 3] == b"\x12\x00\x0a"
+    # A sequence header of the short form: profile 0, still picture, level 0, 16 bits for each side.
+    bits = f"000{1}{1}00000{15:04b}{15:04b}{65535:016b}{65535:016b}".ljust(64, "0")
+    header = int(bits, 2).to_bytes(8, "big")
+    size = AVIF[at + 3]
+    return AVIF[: at + 3] + bytes([len(header)]) + header + AVIF[at + 4 + size :]
+
+
+def _long_avif() -> bytes:
+    """An animation whose table says that its one chunk has 20 million frames of the same size."""
+    data = _avif_frames(3, 32)
+    return patched(data, data.index(b"stsc") + 16, struct.pack(">I", 20_000_000))
+
+
+OVER_A_LIMIT: dict[str, Callable[[], bytes]] = {
+    "jpeg of 65535 x 65535": lambda: jpeg_of_size(SMALL, 65535, 65535),
+    "png of 65535 x 65535": lambda: png(65535, 65535, pixels=b""),
+    "png of 2^31 x 2^31": lambda: png(2**31 - 1, 2**31 - 1, pixels=b""),
+    "png of 2^31 frames": lambda: png(8, 8, png_chunk(b"acTL", struct.pack(">II", 2**31, 0))),
+    "png of zeros, 20,000 x 20,000": lambda: png(20_000, 20_000, pixels=deflated_zeros(20_000 * 20_001)),
+    "gif of 65535 x 65535": lambda: gif(65535, 65535, gif_frame()),
+    "gif with a frame of 65535 x 65535": lambda: gif(1, 1, GIF_CONTROL, gif_frame(width=65535, height=65535)),
+    "gif of 100,000 frames": lambda: gif(1, 1, gif_frame() * 100_000),
+    "tiff of 2^32 x 2^32": lambda: tiff_of(tiff_page(2**32 - 1, 2**32 - 1)),
+    "tiff of 200,000 pages": lambda: _chained(200_000),
+    "bmp of 65535 x 65535": lambda: bmp(65535, 65535),
+    "bmp of 65535 x 65535 from top to bottom": lambda: bmp(65535, -65535),
+    "webp of 16383 x 16383": lambda: riff(
+        webp_canvas(16383, 16383, 2), riff_chunk(b"ANIM", bytes(6)), webp_frame(WEBP[12:], 64, 64)
+    ),
+    "webp without loss of 16384 x 16384": lambda: WEBP[:21] + struct.pack("<I", (1 << 28) - 1) + WEBP[25:],
+    "webp of 100,000 frames": lambda: riff(
+        webp_canvas(64, 64, 2), riff_chunk(b"ANIM", bytes(6)), webp_frame(WEBP[12:], 64, 64) * 100_000
+    ),
+    "avif of 65535 x 65535": lambda: avif_of_size(AVIF, 65535, 65535),
+    "avif of 16384 x 16384": lambda: avif_of_size(AVIF, 16384, 16384),
+    "avif of 65536 x 65536 that says otherwise": _lying_avif,
+    "avif of 20 million frames": _long_avif,
+}
+
+ABSURD: dict[str, Callable[[], bytes]] = {
+    "jpeg with overlapping tags": lambda: after_soi(
+        SMALL, jpeg_segment(0xE1, b"Exif\0\0" + tiff_of(ifd(overlapping(5000, 5000))))
+    ),
+    "jpeg with overlapping tags in many segments": lambda: after_soi(
+        SMALL, *exif_segments(tiff_of(ifd(overlapping(60_000, 700_000))).ljust(1_000_000, b"\0"))
+    ),
+    "jpeg with overlapping tags in many segments and without pixels": lambda: after_soi(
+        SMALL[:2], *exif_segments(tiff_of(ifd(overlapping(60_000, 700_000))).ljust(1_000_000, b"\0"))
+    ),
+    "jpeg with 20 MB of EXIF": lambda: after_soi(SMALL, *exif_segments(bytes(20_000_000))),
+    "jpeg with a million segments": lambda: after_soi(SMALL, jpeg_segment(0xE5, b"") * 1_000_000),
+    "jpeg with 60 MB of segments": lambda: after_soi(SMALL, jpeg_segment(0xE5, bytes(65_000)) * 900),
+    "jpeg with 20 MB of tables": lambda: after_soi(SMALL, jpeg_segment(0xDB, bytes(65_000)) * 300),
+    "jpeg with 20 MB of Photoshop's": lambda: after_soi(
+        SMALL, jpeg_segment(0xED, b"Photoshop 3.0\0" + b"8BIM\4\0\0\0\0\0\0\0" * 5000) * 300
+    ),
+    "jpeg with 20 MB of fill bytes": lambda: after_soi(SMALL, b"\xff" * 20_000_000),
+    "jpeg with 20 MB of junk": lambda: after_soi(SMALL, b"\xff\0" * 10_000_000),
+    "jpeg of 4000 x 4000 and 1000 scans": lambda: _blank_scans(1000, 4000, 9),
+    "png with a million chunks": lambda: png(8, 8, png_chunk(b"tIME", bytes(7)) * 1_000_000),
+    "png with a million chunks behind its pixels": lambda: png(8, 8, after=[png_chunk(b"abCd", b"") * 1_000_000]),
+    "png with a million pieces of pixels": lambda: png(8, 8, png_chunk(b"IDAT", b"") * 1_000_000),
+    "png with 60 packed texts of 1 MiB": lambda: png(
+        8, 8, *(packed_chunk(b"zTXt", number, b"a" * MIB) for number in range(60))
+    ),
+    "png with 60 packed texts of 1 MiB and a wide letter": lambda: png(
+        8, 8, *(packed_chunk(b"iTXt", number, "\U0001f600".encode() + b"a" * (MIB - 4)) for number in range(60))
+    ),
+    "png with 2000 profiles": lambda: png(8, 8, packed_chunk(b"iCCP", 1, bytes(MIB)) * 2000),
+    "png with a profile of 200 MiB": lambda: png(8, 8, packed_chunk(b"iCCP", 1, bytes(200 * MIB))),
+    "png with 20 MiB of EXIF": lambda: png(8, 8, png_chunk(b"eXIf", bytes(20 * MIB))),
+    "png with 20 MiB of text": lambda: png(8, 8, png_chunk(b"iTXt", b"key\0\0\0\0\0" + b"a" * 20 * MIB)),
+    "png with 30 MiB of who knows what": lambda: png(8, 8, png_chunk(b"abCd", bytes(30 * MIB))),
+    "gif with 50 MB of comments": lambda: gif(1, 1, b"!\xfe" + (b"\xff" + bytes(255)) * 200_000 + b"\0", gif_frame()),
+    "gif with a million comments": lambda: gif(1, 1, b"!\xfe\1c\0" * 1_000_000, gif_frame()),
+    "gif with 10 million extensions": lambda: gif(1, 1, b"!\xff\1c\0" * 10_000_000, gif_frame()),
+    "gif with an extension of crumbs": lambda: gif(1, 1, b"!\xff" + b"\1c" * 20_000_000 + b"\0", gif_frame()),
+    "gif with 20 MB of junk": lambda: gif(1, 1, bytes(20_000_000), gif_frame()),
+    "tiff whose pages go round in a circle": lambda: tiff_of(
+        tiff_page(1, 1, following=8 + PAGE_SIZE), tiff_page(1, 1, following=8)
+    ),
+    "tiff that follows itself": lambda: tiff_of(tiff_page(1, 1, following=8)),
+    "tiff with overlapping tags": lambda: tiff_of(tiff_page(1, 1, *overlapping(60_000, 1_000_000)), bytes(1_000_000)),
+    "tiff with overlapping tags in its EXIF": lambda: tiff_of(
+        tiff_page(1, 1, (34665, 4, 1, 134)), ifd(overlapping(60_000, MIB)), bytes(MIB)
+    ),
+    "tiff with 60,000 directories": lambda: tiff_of(
+        tiff_page(1, 1, (34665, 4, 1, 134)),
+        ifd([(34665, 4, 1, 134 + 12 * number) for number in range(60_000)]),
+        bytes(MIB),
+    ),
+    "tiff with 10 million strips": lambda: tiff_of(tiff_page(99, 99, (273, 4, 10_000_000, 8)), bytes(40_000_000)),
+    "tiff with 10 million strips, told in bytes": lambda: tiff_of(
+        tiff_page(99, 99, (273, 1, 10_000_000, 8)), bytes(10_000_000)
+    ),
+    "tiff with two million orientations": lambda: tiff_of(tiff_page(9, 9, (274, 5, 2_000_000, 8)), bytes(16_000_000)),
+    "tiff with a tile that is far too large": lambda: tiff_of(
+        tiff_page(9, 9, (259, 3, 1, 8), (322, 4, 1, 16), (323, 4, 1, 1 << 24), (324, 4, 1, 8), (325, 4, 1, 80))
+    ),
+    "webp with 5 million chunks": lambda: riff(webp_canvas(64, 64, 0), WEBP[12:], b"abcd\0\0\0\0" * 5_000_000),
+}
+
+
+def refused_bombs() -> Iterator[Bomb]:
+    for error, makers in {"ImageLimitExceeded": OVER_A_LIMIT, "UploadedImageIsUnreadableError": ABSURD}.items():
+        for label, make in makers.items():
+            yield Bomb(label, f"cat.{label.split()[0]}", make, BROKEN, frozenset({error}))
 
 
 def bombs() -> Iterator[Bomb]:
-    for kind in (png_bombs, gif_bombs, jpeg_bombs, segment_bombs, webp_bombs, avif_bombs, tiff_bombs, bmp_bombs):
+    for kind in (
+        png_bombs,
+        gif_bombs,
+        jpeg_bombs,
+        segment_bombs,
+        webp_bombs,
+        avif_bombs,
+        tiff_bombs,
+        bmp_bombs,
+        refused_bombs,
+    ):
         yield from kind()
+
+
+def within_the_limits() -> Bomb:
+    """A large image that is no bomb, but costs more than one may."""
+    return Bomb("PNG of 9000 x 9000", "cat.png", lambda: png(9000, 9000, pixels=deflated_zeros(9000 * 9001)), GOOD)

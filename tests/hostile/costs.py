@@ -1,12 +1,14 @@
-"""What each bomb costs: `python -m tests.hostile.costs` writes one line of JSON for each.
+"""What bombs cost: `python -m tests.hostile.costs` reads their labels, one a line, and writes a line of JSON for each.
 
-A process of its own, warmed up, forks for each bomb, so that no bomb profits from the memory that another one left.
+A process of its own, warmed up, forks for each bomb and each door, so that no bomb profits from the memory that another
+one left.
 """
 
 from __future__ import annotations
 
 import gc
 import importlib
+import io
 import json
 import os
 import resource
@@ -15,14 +17,17 @@ import sys
 import time
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.hostile.bombs import bombs
+from tests.hostile.bombs import ACCEPTED, bombs, within_the_limits
 from tests.hostile.samples import samples
 
 MIB = 1 << 20
 SECONDS_OF_CPU = 15
 MOST_MEMORY = 3 << 30
+
+Measured = dict[str, object]
 
 
 def status(name: str) -> int:
@@ -36,8 +41,8 @@ def spent() -> float:
     return time.process_time()
 
 
-def measured(file_name: str, data: bytes) -> dict[str, object]:
-    """What became of it, how many seconds of CPU it cost, and how many MiB at the peak."""
+def saved(file_name: str, data: bytes) -> Measured:
+    """What becomes of it when it is saved with its thumbs."""
     from django.core.files.base import ContentFile
 
     from athumb_storage.storages import InMemoryThumbnailStorage
@@ -45,25 +50,51 @@ def measured(file_name: str, data: bytes) -> dict[str, object]:
 
     outcome(InMemoryThumbnailStorage(thumbs=THUMBS), "small.jpg", ContentFile(samples()["jpeg"][1]))
     storage, content = InMemoryThumbnailStorage(thumbs=THUMBS), ContentFile(data)
+    return measured(lambda: outcome(storage, file_name, content))
+
+
+def checked(file_name: str, data: bytes) -> Measured:
+    """What becomes of it when it is only looked at, as forms do."""
+    from athumb_storage import UploadedImageIsUnreadableError
+    from athumb_storage.formats import HEAD_SIZE, sniff
+    from athumb_storage.rendering import verify_decodable
+
+    def check() -> str:
+        try:
+            verify_decodable(reader, image_format)
+        except UploadedImageIsUnreadableError as error:
+            return type(error).__name__
+        return ACCEPTED
+
+    verify_decodable(io.BytesIO(samples()["jpeg"][1]), "JPEG")
+    reader, image_format = io.BytesIO(data), sniff(data[:HEAD_SIZE])
+    return measured(check)
+
+
+DOORS = {"save": saved, "check": checked}
+
+
+def measured(act: Callable[[], str]) -> Measured:
+    """What became of it, how many seconds of CPU it cost, and how many MiB at the peak."""
     gc.collect()
     memory, started = status("VmRSS"), spent()
     Path("/proc/self/clear_refs").write_text("5")
     try:
-        found = outcome(storage, file_name, content)
+        found = act()
     except Exception:  # noqa: BLE001, whatever it is, it is the result
         found = traceback.format_exc(limit=-4)
     return {"outcome": found, "seconds": spent() - started, "mib": (status("VmHWM") - memory) / MIB}
 
 
-def in_child(file_name: str, data: bytes) -> dict[str, object]:
-    """The same in a forked process, which is ended if it goes on for too long."""
+def in_child(measure: Callable[[str, bytes], Measured], file_name: str, data: bytes) -> Measured:
+    """A measurement in a forked process, which is ended if it goes on for too long."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
         signal.alarm(4 * SECONDS_OF_CPU)
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_OF_CPU, SECONDS_OF_CPU))
         resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-        os.write(writing, json.dumps(measured(file_name, data)).encode())
+        os.write(writing, json.dumps(measure(file_name, data)).encode())
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as results:
@@ -72,7 +103,7 @@ def in_child(file_name: str, data: bytes) -> dict[str, object]:
     return json.loads(result) if result else {"outcome": f"ended by {ended}", "seconds": SECONDS_OF_CPU, "mib": 0}
 
 
-def main(only: list[str]) -> None:
+def main() -> None:
     import django
 
     django.setup()
@@ -81,10 +112,13 @@ def main(only: list[str]) -> None:
     importlib.import_module("tests.hostile.promise")
     samples()
 
-    for bomb in bombs():
-        if not only or any(word in bomb.label for word in only):
-            print(json.dumps({"label": bomb.label, **in_child(bomb.file_name, bomb.make())}), flush=True)
+    known = {bomb.label: bomb for bomb in (*bombs(), within_the_limits())}
+    for line in sys.stdin:
+        bomb = known[line.rstrip("\n")]
+        data = bomb.make()
+        costs = {door: in_child(measure, bomb.file_name, data) for door, measure in DOORS.items()}
+        print(json.dumps(costs), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

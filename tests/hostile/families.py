@@ -13,32 +13,38 @@ from typing import Final
 
 from PIL import Image
 
-from tests.hostile.samples import (
+from tests.hostile.builder import (
     ASCII,
-    EXTENSIONS,
     LONG,
     PNG_MAGIC,
     SHORT,
     UNDEFINED,
+    avif_of_size,
+    bmp,
     deflated_zeros,
     gif_blocks,
     gif_frame,
     gif_head,
     ifd,
+    jpeg_of_size,
     jpeg_segment,
-    jpeg_with,
-    one_of_each,
-    picture,
+    patched,
     png,
     png_chunk,
     riff,
     riff_chunk,
-    samples,
-    saved,
-    srgb_profile,
     tiff,
     tiff_entries,
     webp_canvas,
+)
+from tests.hostile.samples import (
+    EXTENSIONS,
+    jpeg_with,
+    one_of_each,
+    picture,
+    samples,
+    saved,
+    srgb_profile,
 )
 
 STORED: Final = "stored with its thumbs"
@@ -216,21 +222,6 @@ def foreign() -> Iterator[Case]:
 # Oversized on paper
 
 
-def _patched(data: bytes, at: int, new: bytes) -> bytes:
-    return data[:at] + new + data[at + len(new) :]
-
-
-def _resized_jpeg(width: int, height: int, sample: str = "jpeg") -> bytes:
-    data = samples()[sample][1]
-    frame = max(data.find(b"\xff\xc0\0\x11"), data.find(b"\xff\xc2\0\x11"))
-    return _patched(data, frame + 5, struct.pack(">HH", height, width))
-
-
-def _resized_avif(width: int, height: int) -> bytes:
-    data = samples()["avif"][1]
-    return _patched(data, data.index(b"ispe") + 8, struct.pack(">II", width, height))
-
-
 def _resized_webp(width: int, height: int, kind: str) -> bytes:
     if kind == "VP8X":
         return riff(webp_canvas(width, height), riff_chunk(b"VP8L", b"/" + bytes(20)))
@@ -246,14 +237,14 @@ def _resized_gif(width: int, height: int, *, frame_only: bool = False) -> bytes:
 
 
 def _resized_bmp(width: int, height: int) -> bytes:
-    return _patched(samples()["bmp"][1], 18, struct.pack("<ii", width, height))
+    return patched(samples()["bmp"][1], 18, struct.pack("<ii", width, height))
 
 
 def huge_dimensions() -> Iterator[Case]:
     """Small files whose header promises more pixels than any machine has."""
     for size in ((65500, 65500), (65535, 65535), (65535, 1400), (30000, 30000)):
-        yield Case(f"JPEG {size}", "cat.jpg", _resized_jpeg(*size), BROKEN)
-        yield Case(f"progressive JPEG {size}", "cat.jpg", _resized_jpeg(*size, "jpeg-progressive"), BROKEN)
+        yield Case(f"JPEG {size}", "cat.jpg", jpeg_of_size(samples()["jpeg"][1], *size), BROKEN)
+        yield Case(f"progressive JPEG {size}", "cat.jpg", jpeg_of_size(samples()["jpeg-progressive"][1], *size), BROKEN)
         yield Case(f"GIF {size}", "cat.gif", _resized_gif(*size), BROKEN)
         yield Case(f"GIF frame {size}", "cat.gif", _resized_gif(*size, frame_only=True), BROKEN)
     large = (2**31 - 1, 2**31 - 1), (2**31 - 1, 1), (1, 2**31 - 1), (2**32 - 1, 2**32 - 1), (2**16, 2**16), (0, 0)
@@ -261,7 +252,7 @@ def huge_dimensions() -> Iterator[Case]:
         yield Case(f"PNG {size}", "cat.png", png(*size, pixels=deflated_zeros(99)), BROKEN)
         yield Case(f"PNG of bits {size}", "cat.png", png(*size, depth=1, pixels=deflated_zeros(99)), BROKEN)
         yield Case(f"PNG, deep {size}", "cat.png", png(*size, depth=16, colour=6, pixels=deflated_zeros(99)), BROKEN)
-        yield Case(f"AVIF {size}", "cat.avif", _resized_avif(*size), BROKEN)
+        yield Case(f"AVIF {size}", "cat.avif", avif_of_size(samples()["avif"][1], *size), BROKEN)
         for compression in (1, 5, 7, 8, 32773, 4, 50000):
             entries = tiff_entries(*size, length=99, compression=compression)
             yield Case(f"TIFF {size}, compression {compression}", "cat.tif", tiff(entries, bytes(99)), BROKEN)
@@ -350,7 +341,7 @@ def jpeg_oddities() -> Iterator[Case]:
         yield Case(f"a lying {markers:02x}", "cat.jpg", jpeg_with(bytes([0xFF, markers, 0, 0])))
         yield Case(f"an odd {markers:02x}", "cat.jpg", jpeg_with(jpeg_segment(markers, b"\xff" * 40)))
     for precision, layers in ((8, 0), (8, 2), (8, 5), (8, 255), (12, 3), (16, 3), (0, 3)):
-        damaged = _patched(_patched(data, frame + 4, bytes([precision])), frame + 9, bytes([layers]))
+        damaged = patched(patched(data, frame + 4, bytes([precision])), frame + 9, bytes([layers]))
         yield Case(f"{layers} layers of {precision} bits", "cat.jpg", damaged)
     for word in (
         b"Exif\0\0",
@@ -402,7 +393,7 @@ def exif_oddities() -> Iterator[Case]:
         )
         avif = samples()["avif"][1]
         at = avif.index(b"II*\0") if b"II*\0" in avif else avif.index(b"MM\0*")
-        yield Case(f"AVIF: {label}", "cat.avif", _patched(avif, at, exif), EITHER)
+        yield Case(f"AVIF: {label}", "cat.avif", patched(avif, at, exif), EITHER)
 
 
 TIFF_CHANGES: Final = {
@@ -472,7 +463,7 @@ def profile_oddities() -> Iterator[Case]:
             damaged[at] = rng.randrange(256)
         yield Case(f"bytes {number}", "cat.png", saved(rgb, "PNG", icc_profile=bytes(damaged)), GOOD)
     for space in (b"GRAY", b"CMYK", b"Lab ", b"XYZ ", b"nope"):
-        damaged = _patched(profile, 16, space)
+        damaged = patched(profile, 16, space)
         for mode in ("RGB", "L", "CMYK"):
             yield Case(f"{space!r} on {mode}", "cat.jpg", saved(picture(mode), "JPEG", icc_profile=damaged), GOOD)
     for filling in (b"\0", b"acsp", b"\xff" * 200, profile[:130], profile[:-50]):
@@ -514,10 +505,10 @@ def webp_oddities() -> Iterator[Case]:
             yield Case(f"{kind!r} of {filling[:8]!r}", "cat.webp", data, EITHER)
     sizes = (0, 1, 4, 2**31 - 1, 2**32 - 1)
     for size in sizes:
-        data = _patched(samples()["webp"][1], 4, struct.pack("<I", size))
+        data = patched(samples()["webp"][1], 4, struct.pack("<I", size))
         yield Case(f"a file that says it is {size}", "cat.webp", data, EITHER)
         yield Case(
-            f"pixels that say they are {size}", "cat.webp", _patched(riff(pixels), 16, struct.pack("<I", size)), EITHER
+            f"pixels that say they are {size}", "cat.webp", patched(riff(pixels), 16, struct.pack("<I", size)), EITHER
         )
 
 
@@ -544,9 +535,9 @@ def avif_oddities() -> Iterator[Case]:
             if at < 0:
                 continue
             for size in (0, 1, 7, 2**31, 2**32 - 1):
-                yield Case(f"{sample}: {kind!r} of {size}", "cat.avif", _patched(data, at - 4, struct.pack(">I", size)))
-            yield Case(f"{sample}: no {kind!r}", "cat.avif", _patched(data, at, b"free"))
-            yield Case(f"{sample}: {kind!r} all ones", "cat.avif", _patched(data, at + 8, b"\xff" * 8))
+                yield Case(f"{sample}: {kind!r} of {size}", "cat.avif", patched(data, at - 4, struct.pack(">I", size)))
+            yield Case(f"{sample}: no {kind!r}", "cat.avif", patched(data, at, b"free"))
+            yield Case(f"{sample}: {kind!r} all ones", "cat.avif", patched(data, at + 8, b"\xff" * 8))
     yield Case("only a file type", "cat.avif", b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", BROKEN)
 
 
@@ -562,13 +553,12 @@ def bmp_oddities() -> Iterator[Case]:
     ):
         for value in (0, 1, 2, 3, 4, 5, 12, 16, 32, 52, 56, 64, 108, 124, 300, 65535, 2**31 - 1, 2**32 - 1):
             new = struct.pack("<I", value)[: 2 if at == 28 else 4]
-            yield Case(f"{name} {value}", "cat.bmp", _patched(data, at, new))
+            yield Case(f"{name} {value}", "cat.bmp", patched(data, at, new))
     for compression in (1, 2):
         for pixels in (bytes(50), b"\xff" * 50, b"\0\2\xff\xff" * 50, b"\0\xff" * 9, b"\0\1"):
-            head = struct.pack(
-                "<2sIIIIiiHHIIIIII", b"BM", 0, 0, 118, 40, 9, 9, 1, 4 * (3 - compression), compression, 0, 0, 0, 16, 0
-            )
-            yield Case(f"run lengths {compression} {pixels[:4]!r}", "cat.bmp", head + bytes(64) + pixels)
+            bits = 4 * (3 - compression)
+            file = bmp(9, 9, bits, compression, pixels, colours=16, palette=bytes(64))
+            yield Case(f"run lengths {compression} {pixels[:4]!r}", "cat.bmp", file)
 
 
 def families() -> dict[str, Family]:

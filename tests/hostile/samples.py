@@ -1,18 +1,16 @@
-"""Valid images, small and varied, and the few bricks that images are built of by hand."""
+"""Valid images, small and varied."""
 
 from __future__ import annotations
 
 import io
 import random
-import struct
-import zlib
 from functools import lru_cache
 
 from PIL import Image, ImageCms
 
-SIZE = (48, 36)
+from tests.hostile.builder import after_soi
 
-PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+SIZE = (48, 36)
 
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "AVIF": "avif", "BMP": "bmp", "TIFF": "tif"}
 """Every format that an original is read in, with an extension for it."""
@@ -101,126 +99,6 @@ def one_of_each():
     return {image_format: samples()[image_format.lower()][1] for image_format in EXTENSIONS}
 
 
-# Bricks
-
-
-def png_chunk(kind, data=b""):
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def png(width, height, *chunks, depth=8, colour=0, pixels=None, after=()):
-    """A PNG, by default grey and all black; `chunks` come before its pixels, `after` behind them."""
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    if pixels is None:
-        pixels = zlib.compress(bytes((width + 1) * height))
-    parts = [png_chunk(b"IHDR", header), *chunks, png_chunk(b"IDAT", pixels), *after, png_chunk(b"IEND")]
-    return PNG_MAGIC + b"".join(parts)
-
-
-def deflated_zeros(count):
-    """A zlib stream of `count` zeros, in hardly any time: all but its end is one block over and over."""
-    size = 1 << 20
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    block = packer.compress(bytes(size)) + packer.flush(zlib.Z_FULL_FLUSH)
-    rest = zlib.compressobj(9, zlib.DEFLATED, -15)
-    end = rest.compress(bytes(count % size)) + rest.flush()
-    # Adler-32 of n zeros is n in its upper and one in its lower half (RFC 1950, section 9).
-    return b"\x78\xda" + block * (count // size) + end + struct.pack(">HH", count % 65521, 1)
-
-
-def jpeg_segment(marker, data):
-    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
-
-
-def jpeg_with(*segments, image=None):
+def jpeg_with(*segments):
     """A valid JPEG with these segments right behind its first marker."""
-    data = image or samples()["jpeg"][1]
-    return data[:2] + b"".join(segments) + data[2:]
-
-
-def gif_head(width, height, palette=True):
-    return (
-        b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80 if palette else 0, 0, 0) + palette * b"\0\0\0\xff\xff\xff"
-    )
-
-
-def gif_frame(width=1, height=1, pixels=b"\x02\x02\x4c\x01\x00", left=0, top=0):
-    """One frame; by default its pixels are those of a single black one."""
-    return b"," + struct.pack("<HHHHB", left, top, width, height, 0) + pixels
-
-
-def gif_blocks(data):
-    return b"".join(bytes([len(data[at : at + 255])]) + data[at : at + 255] for at in range(0, len(data), 255)) + b"\0"
-
-
-def gif_zeros():
-    """(LZW bytes, pixels): one round of the LZW code whose table only ever grows by zeros, a whole number of bytes.
-
-    Each code says one zero more than the code before it. A round begins with its clear code, so rounds can be strung
-    together: a hundred bytes of them are more than a hundred thousand pixels.
-    """
-    codes, width, bits, pixels = [], 3, 0, 0
-    emitted = [(4, 3), (0, 3)]  # clear, then the first zero
-    pixels = 1
-    for code in range(6, 4096):
-        emitted.append((code, max(3, code.bit_length())))
-        pixels += code - 4
-    for code, width in emitted:
-        codes.append(code << bits)
-        bits += width
-    while bits % 8:  # the last code again and again: the table is full, so its width stays
-        codes.append(4095 << bits)
-        bits += 12
-        pixels += 4095 - 4
-    return sum(codes).to_bytes(bits // 8, "little"), pixels
-
-
-def riff(*chunks):
-    body = b"WEBP" + b"".join(chunks)
-    return b"RIFF" + struct.pack("<I", len(body)) + body
-
-
-def riff_chunk(kind, data):
-    return kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
-
-
-def webp_canvas(width, height, flags=0):
-    """A VP8X chunk: the extended header."""
-    sides = struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
-    return riff_chunk(b"VP8X", bytes([flags, 0, 0, 0]) + sides)
-
-
-def webp_frame(pixels, width=1, height=1):
-    sides = struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
-    return riff_chunk(b"ANMF", bytes(6) + sides + b"\x0a\0\0\0" + pixels)
-
-
-SHORT, LONG, RATIONAL, UNDEFINED, ASCII = 3, 4, 5, 7, 2
-
-
-def ifd(entries, following=0):
-    """A TIFF directory; each entry is (tag, type, count, value or offset)."""
-    packed = b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
-    return struct.pack("<H", len(entries)) + packed + struct.pack("<I", following)
-
-
-def tiff_entries(width, height, /, *, strip=8, length=None, compression=1, **more):
-    """The entries that a grey TIFF of one strip, lying at `strip`, needs; `more` replaces some."""
-    entries = {
-        "width": (256, LONG, 1, width),
-        "height": (257, LONG, 1, height),
-        "bits": (258, SHORT, 1, 8),
-        "compression": (259, SHORT, 1, compression),
-        "photometric": (262, SHORT, 1, 1),
-        "offsets": (273, LONG, 1, strip),
-        "samples": (277, SHORT, 1, 1),
-        "rows": (278, LONG, 1, height),
-        "lengths": (279, LONG, 1, width * height if length is None else length),
-    }
-    return [entry for entry in {**entries, **more}.values() if entry]
-
-
-def tiff(entries, payload=b"", following=0):
-    """A TIFF of one directory; its `payload` lies at 8, so that entries can point into it."""
-    payload += b"\0" * (len(payload) % 2)
-    return struct.pack("<2sHI", b"II", 42, 8 + len(payload)) + payload + ifd(entries, following)
+    return after_soi(samples()["jpeg"][1], *segments)

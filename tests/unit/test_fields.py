@@ -266,7 +266,7 @@ def test_saving_a_model_again_generates_nothing(counting):
 
 
 @pytest.mark.django_db
-def test_a_file_that_is_stored_already_is_not_stored_again(counting):
+def test_a_file_that_is_stored_already_is_not_stored_twice(counting):
     product = Product.objects.create(image=upload())
     other = Product(image=product.image)
     other.save()

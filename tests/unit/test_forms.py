@@ -1,15 +1,10 @@
-"""Forms, the admin and `full_clean()`: a bad upload is an error of the form, in the user's language."""
+"""Forms, the admin and `full_clean()`: a bad upload is an error of the form."""
 
 from __future__ import annotations
 
-import ast
-import gettext
 import io
-import re
 import struct
 import warnings
-import zlib
-from pathlib import Path
 
 import pytest
 from django import forms
@@ -31,25 +26,13 @@ from athumb_storage.fields import FileWithThumbsField, ImageWithThumbsField
 from athumb_storage.forms import CheckedImageField
 from athumb_storage.storages import InMemoryThumbnailStorage
 from tests.conftest import content_of, draw, noise, stored, upload
+from tests.forms import BOMB, NO_IMAGE, TOO_LARGE, ProductForm, product_form
 from tests.shop.models import Document, Product, Sized
 
 site = admin.AdminSite(name="admin")
 site.register(Product)
 site.register(Photo)
 urlpatterns = [path("admin/", site.urls)]
-
-NO_IMAGE = "Upload a valid image. The file you uploaded was either not an image or a corrupted image."
-TOO_LARGE = "The image is too large: it has more pixels, frames or bytes than are allowed."
-
-
-def png_of(width, height):
-    """A PNG that says in its head how large it is, and has next to no pixels."""
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
 
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
@@ -73,7 +56,6 @@ UNREADABLE = {
     "an avif without anything": b"\x00\x00\x00\x1cftypavif" + bytes(40),
     "a tiff that points nowhere": b"II*\x00\xff\xff\xff\x7f",
 }
-BOMB = png_of(40_000, 40_000)
 
 bad_files = pytest.mark.parametrize(
     ("data", "message"),
@@ -120,12 +102,6 @@ def english():
         yield
 
 
-class ProductForm(forms.ModelForm):
-    class Meta:
-        model = Product
-        fields = ["name", "image"]
-
-
 class DocumentForm(forms.ModelForm):
     class Meta:
         model = Document
@@ -144,10 +120,6 @@ class PhotoForm(forms.ModelForm):
     class Meta:
         model = Photo
         fields = ["title", "image"]
-
-
-def product_form(data, name="cat.jpg", **options):
-    return ProductForm({"name": "Cat"}, {"image": SimpleUploadedFile(name, data)}, **options)
 
 
 def form_for(model):
@@ -328,7 +300,7 @@ class TestGoodFiles:
         form.save()
         assert memory.checks == 1
 
-    def test_another_upload_is_checked_again(self, memory):
+    def test_every_upload_is_checked(self, memory):
         for _ in range(2):
             assert product_form(draw()).is_valid()
         assert memory.checks == 2
@@ -411,7 +383,7 @@ class TestWithoutUpload:
         product.full_clean()
 
     @pytest.mark.django_db
-    def test_another_file_of_the_same_name_is_measured(self):
+    def test_a_new_file_under_an_old_name_is_measured(self):
         photo = Photo.objects.create(image=upload(size=(300, 200)))
         photo.image = upload(size=(30, 20))
         assert (photo.width, photo.height) == (30, 20)
@@ -545,7 +517,7 @@ class TestSkip:
         assert content_of(storage, "a.jpg") == content_of(storage, "b.jpg") == bad
 
     @isolate_apps("tests.shop")
-    def test_what_is_no_image_is_not(self):
+    def test_what_is_no_image_is_not_kept(self):
         class Thing(models.Model):
             image = ImageWithThumbsField(storage=InMemoryThumbnailStorage(), on_error="skip")
 
@@ -580,7 +552,7 @@ class TestSkip:
                     app_label = "shop"
 
     @isolate_apps("tests.shop")
-    def test_it_is_not_written_into_migrations(self):
+    def test_on_error_is_not_written_into_migrations(self):
         class Thing(models.Model):
             image = ImageWithThumbsField(on_error="skip")
 
@@ -595,7 +567,7 @@ class TestSkip:
 
 
 class TestFormField:
-    def test_it_is_one_of_djangos_image_fields(self):
+    def test_the_form_field_is_one_of_djangos_image_fields(self):
         for field in (Product._meta.get_field("image"), Sized._meta.get_field("image")):
             assert isinstance(field.formfield(), forms.ImageField)
             assert type(field.formfield()) is CheckedImageField
@@ -669,80 +641,6 @@ class TestFormField:
         Child._meta.get_field("image").storage = InMemoryThumbnailStorage()
         Child(image=upload()).full_clean()
         assert form_for(Child)({}, {"image": SimpleUploadedFile("cat.jpg", draw())}).is_valid()
-
-
-# Languages
-
-LOCALE = Path(athumb_storage.__file__).parent / "locale"
-LANGUAGES = ["de", "es", "fr", "it", "nl", "pt"]
-
-
-def po_entries(language):
-    """msgid -> msgstr of a catalogue's source, with the header under ""."""
-    text = (LOCALE / language / "LC_MESSAGES" / "django.po").read_text("utf-8")
-    entries = re.findall(r'^msgid ((?:".*"\s)+)msgstr ((?:".*"\s?)+)', text, re.M)
-    return {joined(msgid): joined(msgstr) for msgid, msgstr in entries}
-
-
-def joined(lines):
-    return "".join(ast.literal_eval(line) for line in lines.splitlines())
-
-
-def translatable():
-    """What the source marks to be translated."""
-    found = set()
-    for file in Path(athumb_storage.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_":
-                found.add(node.args[0].value)
-    return found
-
-
-class TestLanguages:
-    def test_catalogues(self):
-        assert sorted(path.name for path in LOCALE.iterdir()) == LANGUAGES
-
-    @pytest.mark.parametrize("language", LANGUAGES)
-    def test_a_catalogue_is_whole_and_compiled(self, language):
-        entries = po_entries(language)
-        assert set(entries) - {""} == translatable() != set()
-        assert all(entries.values())
-        with (LOCALE / language / "LC_MESSAGES" / "django.mo").open("rb") as file:
-            compiled = gettext.GNUTranslations(file)
-            file.seek(8)
-            assert struct.unpack("<I", file.read(4)) == (len(entries),)
-        for msgid, msgstr in entries.items():
-            assert compiled.gettext(msgid) == msgstr
-
-    def test_a_form_in_german(self):
-        with translation.override("de"):
-            assert product_form(b"text").errors["image"] == [
-                "Bitte ein gültiges Bild hochladen. Die hochgeladene Datei ist kein Bild oder ist defekt."
-            ]
-            assert product_form(BOMB).errors["image"] == [
-                "Das Bild ist zu groß: Es hat mehr Pixel, Einzelbilder oder Bytes, als erlaubt sind."
-            ]
-
-    @pytest.mark.parametrize("language", LANGUAGES)
-    def test_a_model_in_every_language(self, language):
-        with translation.override(language), pytest.raises(ValidationError) as caught:
-            Product(name="Cat", image=upload(data=BOMB)).full_clean()
-        with translation.override(language):
-            assert caught.value.messages == [po_entries(language)[TOO_LARGE]]
-
-    def test_a_dialect_and_a_language_without_catalogue(self):
-        with translation.override("de-at"):
-            assert product_form(BOMB).errors["image"][0].startswith("Das Bild ist zu groß")
-        with translation.override("fi"):
-            assert product_form(BOMB).errors["image"] == [TOO_LARGE]
-
-    @pytest.mark.django_db
-    @pytest.mark.urls(__name__)
-    def test_the_admin_in_french(self, admin_client, settings):
-        settings.LANGUAGE_CODE = "fr"
-        with translation.override("fr"):
-            answer = admin_client.post("/admin/shop/product/add/", {"name": "Cat", "image": upload(data=BOMB)})
-        assert po_entries("fr")[TOO_LARGE] in answer.content.decode()
 
 
 def test_a_bomb_warns_nobody():

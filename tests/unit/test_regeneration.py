@@ -63,7 +63,7 @@ def content(key):
 
 @pytest.mark.usefixtures("each_storage")
 class TestKeys:
-    def test_the_same_keys_are_written_again(self):
+    def test_thumbs_are_written_to_the_keys_they_had(self):
         product = Product.objects.create(image=upload("cat.jpg"))
         keys = thumb_keys(product.image.name)
         before = {key: content(key) for key in keys}

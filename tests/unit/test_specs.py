@@ -170,7 +170,7 @@ def test_a_thumb_is_frozen_and_hashable():
     assert Thumb(size=(9, 9), crop=True) == Thumb(size=(9, 9), crop="center")
 
 
-def test_a_replaced_thumb_is_checked_again():
+def test_what_replace_makes_of_a_thumb_is_checked():
     with pytest.raises(InvalidThumb, match="quality"):
         replace(Thumb(size=(9, 9)), quality=0)
 

@@ -74,7 +74,7 @@ class TestExtensions:
         assert caught.value.code == "own"
 
     @pytest.mark.parametrize("arguments", [{}, {"allowed_extensions": ["png", "webp"]}, {"message": "No"}])
-    def test_it_can_be_written_into_a_migration(self, arguments):
+    def test_the_validator_can_be_written_into_a_migration(self, arguments):
         validator = ImageUploadExtensionValidator(**arguments)
         text, imports = MigrationWriter.serialize(validator)
         assert imports == {"import athumb_storage.validators"}
@@ -94,7 +94,7 @@ class TestExtensionsOfAField:
         Product(name="Cat", image=upload("cat.tiff", format="TIFF")).full_clean()
         Product(name="Cat", image=upload("cat.webp", format="WEBP")).full_clean()
 
-    def test_with_the_setting_only_those(self, settings):
+    def test_with_the_setting_only_its_extensions_are_allowed(self, settings):
         settings.ALLOWABLE_THUMBNAIL_EXTENSIONS = ["png", "jpg"]
         Product(name="Cat", image=upload("cat.JPG")).full_clean()
         with translation.override("en"), pytest.raises(ValidationError) as caught:
@@ -122,7 +122,7 @@ class TestExtensionsOfAField:
         assert "validators" not in kwargs
 
     @isolate_apps("tests.shop")
-    def test_a_fields_own_validators_count_as_well(self):
+    def test_a_fields_own_validators_count_beside_the_rule(self):
         class Thing(models.Model):
             image = ImageWithThumbsField(
                 storage=InMemoryThumbnailStorage(), validators=[ImageUploadExtensionValidator(["png"])]

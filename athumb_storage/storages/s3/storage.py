@@ -97,6 +97,9 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         path, args, kwargs = super().deconstruct()
+        path = path.replace(
+            "athumb_storage.storages.s3.storage.", "athumb_storage.storages.s3."
+        )  # as migrations name it
         return path, args, without_secrets({name: kwargs[name] for name in kwargs if name != "thumb_object_parameters"})
 
     def __getstate__(self) -> dict[str, Any]:

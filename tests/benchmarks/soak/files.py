@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import colorsys
 import io
-import struct
 import zlib
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 from PIL import Image, ImageDraw
+
+from tests.hostile.builder import gif, gif_frame, png
 
 Colour = tuple[int, int, int]
 Size = tuple[int, int]
@@ -138,20 +139,10 @@ def _encoded(image: Image.Image, image_format: str, **options: Any) -> bytes:
 
 def _png_bomb(side: int = 60_000) -> bytes:
     """A PNG of a few hundred bytes that says it has 3.6 billion pixels."""
-    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    body = zlib.compress(bytes(100_000))
-    chunks = _png_chunk(b"IHDR", header) + _png_chunk(b"IDAT", body) + _png_chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + chunks
-
-
-def _png_chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return png(side, side, colour=2, pixels=zlib.compress(bytes(100_000)))
 
 
 def _long_gif(frames: int) -> bytes:
     """An animation of one pixel. Pillow would not write frames that are all the same."""
-    screen = struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + b"\x00\x00\x00\xff\xff\xff"
-    frame = (
-        b"\x21\xf9\x04\x00\x01\x00\x00\x00" + b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
-    )
-    return b"GIF89a" + screen + frame * frames + b";"
+    control = b"\x21\xf9\x04\x00\x01\x00\x00\x00"
+    return gif(1, 1, (control + gif_frame()) * frames)

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from athumb_storage import Thumb
+from tests.hostile.builder import png, png_chunk
 from tests.unit.rendering import at, decoded, near, rendered, saved, thumb_of
 
 SIZE = (40, 40)
@@ -27,23 +28,17 @@ def sides_of(image, mode="RGB"):
     return [at(image, 0.2, 0.5, mode), at(image, 0.8, 0.5, mode)]
 
 
-def png(size, depth, colour_type, rows, *chunks):
+def png_of(size, depth, colour_type, rows, *chunks):
     """A PNG file put together by hand, for kinds that Pillow does not write."""
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", *size, depth, colour_type, 0, 0, 0)
     pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
-    parts = [(b"IHDR", header), *chunks, (b"IDAT", pixels), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+    return png(*size, *(png_chunk(*chunk) for chunk in chunks), depth=depth, colour=colour_type, pixels=pixels)
 
 
 def deep_png(colour_type, left, right, *chunks):
     """A PNG of 16 bits a band, with two colours."""
     half = SIZE[0] // 2
     row = struct.pack(f">{len(left) * SIZE[0]}H", *left * half, *right * half)
-    return png(SIZE, 16, colour_type, [row] * SIZE[1], *chunks)
+    return png_of(SIZE, 16, colour_type, [row] * SIZE[1], *chunks)
 
 
 @pytest.mark.parametrize(

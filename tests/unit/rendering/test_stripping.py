@@ -12,7 +12,20 @@ from athumb_storage import UploadedImageIsUnreadableError
 from athumb_storage.formats import HEAD_SIZE, sniff
 from athumb_storage.rendering import shown_size, stripped
 from tests.conftest import PHOTOS
-from tests.unit.rendering import files, quadrants, saved
+from tests.hostile.builder import (
+    GIF_CONTROL,
+    after_soi,
+    gif,
+    gif_frame,
+    jpeg_segment,
+    png,
+    png_chunk,
+    riff,
+    riff_chunk,
+    webp_canvas,
+    webp_frame,
+)
+from tests.unit.rendering import quadrants, saved
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 PICTURE = quadrants((240, 160)).effect_spread(9)
@@ -147,7 +160,7 @@ def test_what_follows_the_image_is_left_behind(name):
 
 
 @pytest.mark.parametrize("name", [*NAMES, "bmp"])
-def test_it_comes_in_pieces_from_a_reader_that_stays_open(name):
+def test_a_stripped_image_comes_in_pieces_from_a_reader_that_stays_open(name):
     reader = io.BytesIO({**samples(), "bmp": saved(PICTURE, "BMP")}[name])
     image_format = sniff(reader.read(HEAD_SIZE))
     pieces = list(stripped(reader, image_format))
@@ -185,47 +198,47 @@ def test_chunks_of_a_png(name):
 def test_a_png_keeps_what_changes_how_it_looks_and_critical_chunks_it_does_not_know():
     kept = [b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"cICP", b"bKGD", b"pHYs", b"mDCV", b"cLLI", b"ABCD"]
     dropped = [b"hIST", b"sPLT", b"tIME", b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"caBX", b"orNT"]
-    data = files.png((8, 8), *(files.chunk(name, bytes(9)) for name in kept + dropped))
+    data = png(8, 8, *(png_chunk(name, bytes(9)) for name in kept + dropped))
     names = [name for name, _ in chunks_of(without_metadata(data))]
     assert names == [b"IHDR", *kept, b"IDAT", b"IEND"]
 
 
 def test_the_orientation_of_a_png_behind_its_pixels():
-    data = files.png((8, 4), after=[files.chunk(b"eXIf", exif(8).tobytes()[6:])])
+    data = png(8, 4, after=[png_chunk(b"eXIf", exif(8).tobytes()[6:])])
     left = without_metadata(data)
     assert shown_size(io.BytesIO(left)) == shown_size(io.BytesIO(data)) == (4, 8)
     assert [name for name, _ in chunks_of(left)] == [b"IHDR", b"IDAT", b"eXIf", b"IEND"]
 
 
 def jpeg_with(*segments):
-    return files.after_soi(saved(PICTURE, "JPEG"), *segments)
+    return after_soi(saved(PICTURE, "JPEG"), *segments, jfif=False)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow finds fault with the MPF segment
 def test_segments_of_a_jpeg():
     preview = b"JFIF\0\1\1\1\0\x48\0\x48" + bytes([1, 1]) + b"\xff\x77\x66"
     jpeg = jpeg_with(
-        files.segment(0xE0, preview),
-        files.segment(0xE0, b"JFXX\0\x10" + b"a secret preview"),
-        *(files.segment(marker, b"a secret segment") for marker in range(0xE1, 0xF0)),
-        files.segment(0xE2, b"MPF\0a secret segment"),
-        files.segment(0xED, b"Photoshop 3.0\0a secret segment"),
-        files.segment(0xEE, b"Adobe\0\x64\0\0\0\0\1"),
-        files.segment(0xFE, b"a secret comment"),
+        jpeg_segment(0xE0, preview),
+        jpeg_segment(0xE0, b"JFXX\0\x10" + b"a secret preview"),
+        *(jpeg_segment(marker, b"a secret segment") for marker in range(0xE1, 0xF0)),
+        jpeg_segment(0xE2, b"MPF\0a secret segment"),
+        jpeg_segment(0xED, b"Photoshop 3.0\0a secret segment"),
+        jpeg_segment(0xEE, b"Adobe\0\x64\0\0\0\0\1"),
+        jpeg_segment(0xFE, b"a secret comment"),
     )
     left = without_metadata(jpeg)
-    head = files.segment(0xE0, preview[:12] + b"\0\0") + files.segment(0xEE, b"Adobe\0\x64\0\0\0\0\1")
+    head = jpeg_segment(0xE0, preview[:12] + b"\0\0") + jpeg_segment(0xEE, b"Adobe\0\x64\0\0\0\0\1")
     assert left == jpeg_with(head)
     assert pixels_of(left) == pixels_of(jpeg)
 
 
 def test_only_the_first_exif_data_of_a_jpeg_count():
-    segments = [files.segment(0xE1, exif(number).tobytes()) for number in (6, 3)]
+    segments = [jpeg_segment(0xE1, exif(number).tobytes()) for number in (6, 3)]
     assert dict(opened(without_metadata(jpeg_with(*segments))).getexif()) == {0x0112: 6}
 
 
 def test_fill_bytes_and_junk_between_segments():
-    segments = [b"\xff" * 9, files.segment(0xFE, b"a secret"), b"a secret", files.segment(0xE1, b"a secret"), b"\0\0"]
+    segments = [b"\xff" * 9, jpeg_segment(0xFE, b"a secret"), b"a secret", jpeg_segment(0xE1, b"a secret"), b"\0\0"]
     assert without_metadata(jpeg_with(*segments)) == jpeg_with()
 
 
@@ -235,7 +248,7 @@ def test_markers_at_the_edge_of_what_is_read_at_once(size):
     jpeg = saved(Image.effect_noise((900, 900), 90), "JPEG", quality=95)
     at = jpeg.index(b"\xff\xda")
     for shift in range(-3, 4):
-        comment = files.segment(0xFE, bytes((size - at + shift) % 60_000)) + files.segment(0xFE, b"") * 2
+        comment = jpeg_segment(0xFE, bytes((size - at + shift) % 60_000)) + jpeg_segment(0xFE, b"") * 2
         data = jpeg[:at] + comment + jpeg[at:]
         assert without_metadata(data) == jpeg
 
@@ -247,27 +260,27 @@ def test_extensions_of_a_gif():
     xmp = b"!\xff\x0bXMP DataXMP\x08a secret\x00"
     unknown = b"!\x77\x08a secret\x00"
     comment = b"!\xfe\x08a secret\x08a secret\x00"
-    kept = [looping, other, files.CONTROL, words, files.frame(), files.CONTROL, files.frame()]
-    full = [looping, xmp, other, comment, files.CONTROL, words, files.frame(), unknown, files.CONTROL, files.frame()]
-    assert without_metadata(files.gif((1, 1), *full, comment)) == files.gif((1, 1), *kept)
+    kept = [looping, other, GIF_CONTROL, words, gif_frame(), GIF_CONTROL, gif_frame()]
+    full = [looping, xmp, other, comment, GIF_CONTROL, words, gif_frame(), unknown, GIF_CONTROL, gif_frame()]
+    assert without_metadata(gif(1, 1, *full, comment)) == gif(1, 1, *kept)
 
 
 def test_a_gif_without_its_end_is_given_one():
-    data = files.gif((1, 1), files.frame())
+    data = gif(1, 1, gif_frame())
     assert without_metadata(data[:-1]) == data
 
 
 def test_chunks_of_a_webp():
     picture = saved(PICTURE, "WEBP")
-    secret = files.riff_chunk(b"ABCD", b"a secret!")
-    frames = [files.anmf(picture, (240, 160), secret), files.anmf(picture, (240, 160))]
-    control = files.riff_chunk(b"ANIM", bytes(6))
-    tail = [files.riff_chunk(b"EXIF", exif(6).tobytes()[6:]), files.riff_chunk(b"XMP ", b"a secret"), secret]
-    data = files.riff(files.vp8x(0x02 | 0x08 | 0x04, (240, 160)), control, secret, *frames, *tail)
-    plain = files.riff(files.vp8x(0x02, (240, 160)), control, files.anmf(picture, (240, 160)) * 2)
+    secret = riff_chunk(b"ABCD", b"a secret!")
+    frames = [webp_frame(picture[12:] + secret, 240, 160), webp_frame(picture[12:], 240, 160)]
+    control = riff_chunk(b"ANIM", bytes(6))
+    tail = [riff_chunk(b"EXIF", exif(6).tobytes()[6:]), riff_chunk(b"XMP ", b"a secret"), secret]
+    data = riff(webp_canvas(240, 160, 0x02 | 0x08 | 0x04), control, secret, *frames, *tail)
+    plain = riff(webp_canvas(240, 160, 0x02), control, webp_frame(picture[12:], 240, 160) * 2)
     left = without_metadata(data)
     assert left[20] == 0x02 | 0x08
-    assert left[:20] + b"\x02" + left[21:] == (files.riff(plain[12:], files.riff_chunk(b"EXIF", left[-26:])))
+    assert left[:20] + b"\x02" + left[21:] == (riff(plain[12:], riff_chunk(b"EXIF", left[-26:])))
     assert dict(opened(left).getexif()) == {0x0112: 6}
     assert pixels_of(left) == pixels_of(data)
 
@@ -276,12 +289,12 @@ def test_a_simple_webp_is_its_picture_alone():
     picture = saved(PICTURE, "WEBP")
     assert picture[12:16] == b"VP8 "
     assert without_metadata(picture) == picture
-    assert without_metadata(files.riff(picture[12:], files.riff_chunk(b"EXIF", b"a secret"))) == picture
+    assert without_metadata(riff(picture[12:], riff_chunk(b"EXIF", b"a secret"))) == picture
 
 
 def test_a_webp_whose_last_chunk_lacks_its_padding():
     picture = saved(PICTURE, "WEBP")
-    odd = files.riff(files.vp8x(0, (240, 160)), picture[12:], files.riff_chunk(b"ALPH", b"odd"))
+    odd = riff(webp_canvas(240, 160), picture[12:], riff_chunk(b"ALPH", b"odd"))
     assert without_metadata(odd[:-1]) == odd
 
 

@@ -1,18 +1,25 @@
-"""A TCP proxy before an S3 server that counts the requests and breaks chosen ones.
+"""A TCP proxy before an S3 server that counts the requests, breaks chosen ones, and delays all of them on demand.
 
 Every bucket has a script of its own, so that tests may run side by side through one proxy, and with it through one
 client. Heads pass unchanged: the `Host` header is signed.
+
+A request is delayed once, from when its first bytes arrive, as a distant server would. Its body, such as one that
+follows a `100 Continue`, arrives in that time.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import enum
 import re
 import socket
 import struct
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -202,19 +209,24 @@ class Script:
         return request, fault
 
 
-class FaultProxy:
-    """The proxy, in threads of this process; a context manager."""
+class Proxy:
+    """The proxy, in threads of this process; a context manager.
 
-    def __init__(self, endpoint_url: str) -> None:
+    Args:
+        delay: seconds by which each request comes later to the server.
+    """
+
+    def __init__(self, endpoint_url: str, delay: float = 0) -> None:
         target = urlsplit(endpoint_url)
         self._target = str(target.hostname), int(target.port or 80)
+        self._delay = delay
         self._lock = threading.Lock()
         self._scripts: dict[str, Script] = {}
         self._connections: dict[socket.socket, threading.Thread] = {}
 
-    def __enter__(self) -> FaultProxy:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self._accepting = threading.Thread(target=self._accept, name="fault-proxy", daemon=True)
+    def __enter__(self) -> Proxy:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._accepting = threading.Thread(target=self._accept, name="proxy", daemon=True)
         self._accepting.start()
         return self
 
@@ -252,7 +264,7 @@ class FaultProxy:
                 connection, _ = self._listener.accept()
             except OSError:  # closed
                 return
-            thread = threading.Thread(target=self._serve, args=(connection,), name="fault-proxy", daemon=True)
+            thread = threading.Thread(target=self._serve, args=(connection,), name="proxy", daemon=True)
             with self._lock:
                 self._connections[connection] = thread
             thread.start()
@@ -274,10 +286,12 @@ class FaultProxy:
         head = _read_head(requests)
         if not head:
             return False
+        due = time.monotonic() + self._delay
         request, fault = self._next(Message(head))
         complete = _complete(Message(head), client, requests) if fault is None or fault.reads_body else None
         answer = Message(b"")
         if complete and (fault is None or fault.acts):
+            time.sleep(max(0.0, due - time.monotonic()))
             server.sendall(complete.head + complete.body)
             answer = _read_answer(answers, request.method)
         if fault is None:
@@ -306,10 +320,16 @@ def _read_head(stream: BinaryIO) -> bytes:
 
 def _read_body(stream: BinaryIO, message: Message) -> bytes:
     if not message.chunked:
-        return stream.read(message.size)
+        body = stream.read(message.size)
+        if len(body) < message.size:
+            # Nothing of it is passed on: the other side would wait for the rest, and the proxy for its answer.
+            raise ConnectionResetError("the connection was closed within a body")
+        return body
     parts = []
     while True:
         line = stream.readline()
+        if not line:
+            raise ConnectionResetError("the connection was closed within a body")
         size = int(line.split(b";")[0], 16)
         # The last chunk is empty, and trailers and an empty line follow it.
         parts += [line, stream.read(size + 2) if size else _read_head(stream)]
@@ -341,3 +361,32 @@ def _end(client: socket.socket, requests: BinaryIO, ending: Ending) -> None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     elif ending is Ending.SILENT:
         requests.read(1)  # until the client gives up
+
+
+@contextlib.contextmanager
+def slow_proxy(endpoint_url: str, delay: float = 0.02) -> Iterator[str]:
+    """The URL of a proxy that adds `delay` seconds to each request.
+
+    It is a process of its own, so that what it does is not counted as work of the process that is measured.
+    """
+    command = [sys.executable, "-m", "tests.proxy", endpoint_url, str(delay)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            yield process.stdout.readline().rstrip()
+        finally:
+            process.terminate()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("endpoint_url")
+    parser.add_argument("delay", type=float)
+    options = parser.parse_args()
+    with Proxy(options.endpoint_url, options.delay) as proxy:
+        print(proxy.url, flush=True)
+        sys.stdin.read()  # until whoever has started it is gone
+
+
+if __name__ == "__main__":
+    main()
