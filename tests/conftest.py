@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import uuid
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
+import botocore.session
 import django
 import pytest
 import seaweedfs
@@ -30,6 +31,9 @@ if django.VERSION < (5, 1):
 
 # What the contract of storages works with, for all other tests as well.
 __all__ = ["KEYS", "THUMBS", "content_of", "draw", "image_in", "noise", "stored", "upload"]
+
+# Each session reads botocore's files on S3 anew, and a storage has a session: 150 ms of CPU, again and again.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "photos"
 
@@ -103,7 +107,7 @@ def make_s3(s3_options):
 @pytest.fixture
 def make_on_disk(tmp_path):
     """Makes a storage on the test's folder."""
-    return partial(FileSystemThumbnailStorage, location=tmp_path)
+    return functools.partial(FileSystemThumbnailStorage, location=tmp_path)
 
 
 @pytest.fixture
