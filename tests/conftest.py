@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import uuid
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import botocore.session
 import django
@@ -75,11 +76,41 @@ def no_list_identity():
 
 
 @pytest.fixture
-def bucket(s3_server):
-    """A bucket of its own, empty."""
+def new_bucket(s3_server):
+    """A bucket that nobody has had, for a test after which the server may still be busy with it."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     s3_server.create_bucket(name)
     return name
+
+
+@pytest.fixture(scope="session")
+def emptied_buckets(s3_server):
+    """Buckets that tests have done with, and a client to empty them."""
+    with contextlib.closing(s3_server.client()) as client:
+        yield client, []
+
+
+@pytest.fixture
+def bucket(request, emptied_buckets):
+    """A bucket of its own, empty. It is passed from test to test, because the first object of a new one takes long."""
+    client, names = emptied_buckets
+    name = names.pop() if names else request.getfixturevalue("new_bucket")
+    yield name
+    beside = [made for made in client.list_buckets()["Buckets"] if made["Name"].startswith(f"{name}-")]
+    if is_emptied(client, name) and not beside:
+        names.append(name)
+
+
+def is_emptied(client, bucket):
+    """Remove what a bucket holds, with the folders that SeaweedFS keeps; whether really nothing is left."""
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    keys = {entry["Key"] for page in pages for entry in page.get("Contents", ())}
+    folders = {f"{folder}/" for key in keys for folder in PurePosixPath(key).parents if folder.name}
+    doomed = [{"Key": key} for key in [*keys, *sorted(folders, key=len, reverse=True)]]
+    for start in range(0, len(doomed), 1000):
+        client.delete_objects(Bucket=bucket, Delete={"Objects": doomed[start : start + 1000]})
+    left = client.list_objects_v2(Bucket=bucket, Delimiter="/"), client.list_multipart_uploads(Bucket=bucket)
+    return not any({"Contents", "CommonPrefixes", "Uploads"} & answer.keys() for answer in left)
 
 
 @pytest.fixture

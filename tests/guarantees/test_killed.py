@@ -30,6 +30,12 @@ AT_ONCE = 2
 
 
 @pytest.fixture
+def bucket(new_bucket):
+    """Nobody else's afterwards: the server may still carry out a request of the dead."""
+    return new_bucket
+
+
+@pytest.fixture
 def rows(s3_options, tmp_path):
     """What is in the database that the killed savers leave: id -> name of the original."""
     database = tmp_path / "shop.sqlite3"

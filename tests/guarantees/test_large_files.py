@@ -50,6 +50,12 @@ CLAIMS = {
 
 
 @pytest.fixture
+def bucket(new_bucket):
+    """Nobody else's afterwards: the server may still carry out a request that was broken."""
+    return new_bucket
+
+
+@pytest.fixture
 def make_big(make_s3):
     """Makes a storage that sends what is above 5 MiB in parts."""
     return lambda **options: make_s3(thumbs=THUMBS, transfer_config=IN_PARTS, **options)
