@@ -10,7 +10,7 @@ from athumb_storage.exceptions import UploadedImageIsUnreadableError
 
 _BUFFER: Final = 1 << 16
 
-_MANY: Final = 200_000
+_MANY: Final = 100_000
 """So many pieces there have to be before their size is asked for."""
 
 

@@ -127,7 +127,8 @@ def _gif(reader: BinaryIO, limits: Limits) -> None:
         elif part.kind == gif.COMMENT:
             comments += 1
             refuse_more_than("pieces of comments", comments, _MOST_COMMENTS)
-        limits.check_pixels(width * height * max(frames, 1), counting=frames > 1)
+        if part.kind in (gif.HEAD, gif.IMAGE):
+            limits.check_pixels(width * height * max(frames, 1), counting=frames > 1)
 
 
 def _webp(reader: BinaryIO, limits: Limits) -> None:

@@ -6,6 +6,7 @@ one left.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
 import io
@@ -74,9 +75,15 @@ def checked(file_name: str, data: bytes) -> Measured:
 DOORS = {"save": saved, "check": checked}
 
 
+def _give_back_memory() -> None:
+    """Let the C library keep nothing of what was freed: it would be used again, and so not be seen to be used."""
+    getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: None)(0)  # glibc's own
+
+
 def measured(act: Callable[[], str]) -> Measured:
     """What became of it, how many seconds of CPU it cost, and how many MiB at the peak."""
     gc.collect()
+    _give_back_memory()
     memory, started = status("VmRSS"), spent()
     Path("/proc/self/clear_refs").write_text("5")
     try:
@@ -117,6 +124,7 @@ def main() -> None:
         bomb = known[line.rstrip("\n")]
         data = bomb.make()
         costs = {door: in_child(measure, bomb.file_name, data) for door, measure in DOORS.items()}
+        costs["size"] = len(data) / MIB
         print(json.dumps(costs), flush=True)
 
 

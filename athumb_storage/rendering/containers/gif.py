@@ -43,12 +43,14 @@ def parts(reader: BinaryIO) -> Iterator[Part]:
         elif kind == _EXTENSION:
             head = bytes([kind, buffered.byte()])
             kind = head[1]
-        for number, block in enumerate(_sub_blocks(buffered) if head else ()):
+        if not head:
+            count += 1
+            refuse_tiny_pieces(count, buffered.tell(), _SMALLEST)
+            continue
+        for number, block in enumerate(_sub_blocks(buffered)):
             yield Part(kind, number == 0, block if number else head + block)
             count += 1
             refuse_tiny_pieces(count, buffered.tell(), _SMALLEST)
-        count += not head
-        refuse_tiny_pieces(count, buffered.tell(), _SMALLEST)
     yield Part(TRAILER, True, bytes([TRAILER]))
 
 
