@@ -13,6 +13,7 @@ import botocore.session
 import django
 import pytest
 import seaweedfs
+from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
 from django.conf import UserSettingsHolder
 from seaweedfs import SeaweedFS
@@ -97,8 +98,17 @@ def bucket(request, emptied_buckets):
     name = names.pop() if names else request.getfixturevalue("new_bucket")
     yield name
     beside = [made for made in client.list_buckets()["Buckets"] if made["Name"].startswith(f"{name}-")]
-    if is_emptied(client, name) and not beside:
+    if not beside and not has_policy(client, name) and is_emptied(client, name):
         names.append(name)
+
+
+def has_policy(client, bucket):
+    """Whether a test has said who may do what in a bucket."""
+    try:
+        client.get_bucket_policy(Bucket=bucket)
+    except ClientError as error:
+        return error.response["Error"]["Code"] != "NoSuchBucketPolicy"
+    return True
 
 
 def is_emptied(client, bucket):
