@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
+from weakref import WeakSet
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,19 +32,16 @@ class ThisThread:
     overlap = False
 
     def submit(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        done: Future[R] = Future()
+        wanted: Future[R] = Future()
+        _fulfil([wanted], partial(function, *args, **kwargs))
         try:
-            done.set_result(function(*args, **kwargs))
-        except BaseException as error:  # noqa: BLE001, whoever asks for the result gets it
-            done.set_exception(error)
-        try:
-            return done
+            return wanted
         finally:
-            del done  # an error has this frame in its traceback, and would keep itself alive by it
+            del wanted  # an error's traceback has this frame, and would keep itself alive by it
 
 
 class SharedPool:
-    """A pool of at most `size` threads for the whole process, started when it is first used.
+    """A pool of at most `size` threads, shared by all who have it, started when it is first used.
 
     What is submitted sees the context variables of the thread that submits it. It may not wait for something else in
     the same pool: with all threads waiting, nothing would move.
@@ -54,19 +52,58 @@ class SharedPool:
     def __init__(self, size: int, name: str) -> None:
         self.size = size
         self._name = name
-        self._forget()
-        # A forked child has none of its parent's threads; it starts its own on first use.
-        os.register_at_fork(after_in_child=self._forget)
+        self.forget()
+        _pools.add(self)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Begin anew, without the threads there are."""
         self._lock = threading.Lock()
         self._executor: ThreadPoolExecutor | None = None
 
     def submit(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        with self._lock:
-            if self._executor is None:
-                self._executor = ThreadPoolExecutor(self.size, thread_name_prefix=self._name)
-            return self._executor.submit(copy_context().run, partial(function, *args, **kwargs))
+        wanted: Future[R] = Future()
+        work = partial(_fulfil, [wanted], partial(copy_context().run, function, *args, **kwargs))
+        try:
+            with self._lock:
+                if self._executor is None:
+                    self._executor = ThreadPoolExecutor(self.size, thread_name_prefix=self._name)
+                self._executor.submit(work)
+        except RuntimeError:  # no thread is begun any more: there are too many, or the main thread has ended
+            work()
+        try:
+            return wanted
+        finally:
+            del wanted  # as above
+
+
+def _fulfil(box: list[Future[R]], function: Callable[[], R]) -> None:
+    """Do what the future in this box is about, unless somebody else has taken it out to do it.
+
+    A pool that could not begin a thread keeps the work all the same, for a thread that it has.
+    """
+    try:
+        wanted = box.pop()
+    except IndexError:
+        return
+    try:
+        if wanted.set_running_or_notify_cancel():
+            wanted.set_result(function())
+    except BaseException as error:  # noqa: BLE001, whoever asks for the result gets it
+        wanted.set_exception(error)
+    finally:
+        del wanted  # as above
+
+
+_pools: WeakSet[SharedPool] = WeakSet()
+
+
+def _forget_pools() -> None:
+    # A forked child has none of its parent's threads; it starts its own on first use.
+    for pool in _pools:
+        pool.forget()
+
+
+os.register_at_fork(after_in_child=_forget_pools)
 
 
 def available_cores() -> int:

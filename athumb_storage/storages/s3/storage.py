@@ -11,21 +11,21 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final
 
+from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import File
 from django.utils.crypto import get_random_string
 from django.utils.http import content_disposition_header
-from s3transfer.constants import ALLOWED_DOWNLOAD_ARGS
 from storages.backends.s3 import S3Storage
 from storages.utils import clean_name, get_available_overwrite_name, setting
 
-from athumb_storage.concurrency import SharedPool
+from athumb_storage.concurrency import Threads
 from athumb_storage.exceptions import AthumbError
 from athumb_storage.formats import MIME_TYPES
 from athumb_storage.storages.base import ThumbnailStorageMixin
 from athumb_storage.storages.filenames import another_name, refuse_long
-from athumb_storage.storages.s3.client import POOL_SIZE, shared_client, with_defaults
+from athumb_storage.storages.s3.client import UnexpectedAnswer, connection_of, with_defaults
 from athumb_storage.storages.s3.contenttypes import CONTENT_TYPES, DOWNLOAD, known_type
 from athumb_storage.storages.s3.legacy import legacy_settings
 from athumb_storage.storages.s3.pickling import (
@@ -34,7 +34,7 @@ from athumb_storage.storages.s3.pickling import (
     state_without_secrets,
     without_secrets,
 )
-from athumb_storage.storages.s3.urls import Urls, prepared_urls
+from athumb_storage.storages.s3.urls import MOST_SECONDS, Urls, prepared_urls
 from athumb_storage.storages.s3.writes import IF_FREE, Target, status_of
 from athumb_storage.storages.saving import logger
 from athumb_storage.storages.source import Source
@@ -54,7 +54,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         thumb_object_parameters: object parameters that thumbs have instead of the original's.
         unique_names: put a random token in every name, so that no name has to be claimed.
         signed_url_window: seconds for which a signed thumb URL stays the same; None signs each anew.
-        conditional_writes: claim names by `If-None-Match: *`; None does so on AWS and not at an `endpoint_url`.
+        conditional_writes: claim names by `If-None-Match: *`; None does so on AWS and on no other server.
         content_types: "bytes" stores what is told by its bytes as what it is, and all else as an attachment;
             "name" believes the client and the file's name, as django-storages does.
 
@@ -63,7 +63,6 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
 
     __slots__ = ("_urls",)
     _urls: Urls | None
-    _threads = SharedPool(POOL_SIZE, "athumb-s3")
     client_config: Any
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -71,13 +70,15 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         if self.content_types not in CONTENT_TYPES:
             wrong = f"option 'content_types': {self.content_types!r} is none of {', '.join(CONTENT_TYPES)}"
             raise ImproperlyConfigured(f"{type(self).__name__}: {wrong}")
+        if self.signed_url_window and self.querystring_auth and not self.custom_domain:
+            seconds = self.querystring_expire + self.signed_url_window
+            if seconds > MOST_SECONDS:
+                wrong = f"querystring_expire and signed_url_window are {seconds} s together, S3 takes {MOST_SECONDS} s"
+                raise ImproperlyConfigured(f"{type(self).__name__}: {wrong}")
         if self.unique_names:  # nothing is ever there that could be replaced
             self.file_overwrite = False
         self.client_config = with_defaults(
-            self.client_config,
-            addressing_style=self.addressing_style,
-            signature_version=self.signature_version,
-            custom=bool(self.endpoint_url),
+            self.client_config, addressing_style=self.addressing_style, signature_version=self.signature_version
         )
         register_storage(self)
 
@@ -103,16 +104,38 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         return path, args, without_secrets({name: kwargs[name] for name in kwargs if name != "thumb_object_parameters"})
 
     def __getstate__(self) -> dict[str, Any]:
-        return state_without_secrets(self, super().__getstate__())
+        state = super().__getstate__()
+        state.pop("_kept_connections", None)
+        return state_without_secrets(self, state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state_with_secrets(type(self), state))
         register_storage(self)
 
+    # The client
+
     @property
     def client(self) -> Any:
         """The boto3 client, shared by all threads of this process."""
-        return shared_client(self)
+        return connection_of(self).client
+
+    @property
+    def _threads(self) -> Threads:  # type: ignore[override]
+        return connection_of(self).threads
+
+    # django-storages would make a client for each thread of each storage.
+
+    @property
+    def connection(self) -> Any:
+        return connection_of(self).resource
+
+    @property
+    def unsigned_connection(self) -> Any:
+        return connection_of(self, signature_version=UNSIGNED).resource
+
+    @property
+    def bucket(self) -> Any:
+        return self.connection.Bucket(self.bucket_name)
 
     def _key_on_s3(self, name: str) -> str:
         return str(self._normalize_name(clean_name(name)))
@@ -124,7 +147,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         """Whether names are claimed by conditional writes."""
         if self.unique_names or self.file_overwrite:
             return False
-        return not self.endpoint_url if self.conditional_writes is None else bool(self.conditional_writes)
+        return connection_of(self).is_aws if self.conditional_writes is None else bool(self.conditional_writes)
 
     def _available_name(self, name: str, max_length: int | None) -> str:
         name = clean_name(name)
@@ -141,7 +164,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
 
     def _target(self, name: str) -> Target:
         key = self._key_on_s3(name)
-        return Target(self.client, self.bucket_name, key, name, partial(self._read_parameters, key))
+        return Target(self.client, self.bucket_name, key, name, partial(self._parameters_of, key=key))
 
     def _write_upload(self, name: str, source: Source, image_format: str | None) -> str:
         name = clean_name(name)
@@ -229,19 +252,32 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
 
     def _remove(self, keys: Iterable[str]) -> None:
         remaining = iter(keys)
-        while batch := [{"Key": self._key_on_s3(key)} for key in islice(remaining, _BATCH)]:
-            answer = self.client.delete_objects(Bucket=self.bucket_name, Delete={"Objects": batch, "Quiet": True})
-            errors = [f"{error['Key']}: {error.get('Code')}" for error in answer.get("Errors", ())]
-            if errors:
-                raise AthumbError(f"S3 did not delete {', '.join(errors)}")
+        while batch := [self._target(key) for key in islice(remaining, _BATCH)]:
+            if not self._removed_at_once(batch):
+                for target in batch:
+                    target.delete()
+
+    def _removed_at_once(self, batch: list[Target]) -> bool:
+        """Whether one request did it. Not every server takes it, and not every name fits into its XML."""
+        objects = [{"Key": target.key} for target in batch]
+        parameters = self._parameters_of("DeleteObjects", batch[0].key)
+        try:
+            answer = self.client.delete_objects(
+                Bucket=self.bucket_name, Delete={"Objects": objects, "Quiet": True}, **parameters
+            )
+        except (ClientError, UnexpectedAnswer) as error:
+            logger.info("%r and what belongs to it are deleted one by one: %s", batch[0].name, error)
+            return False
+        return not answer.get("Errors")
 
     def _list_folder(self, folder: str) -> list[str] | None:
         prefix = self._key_on_s3(folder)
         listing = self.client.get_paginator("list_objects_v2")
         # What lies in folders below was stored by somebody else.
-        pages = listing.paginate(Bucket=self.bucket_name, Prefix=prefix, Delimiter="/")
+        parameters = self._parameters_of("ListObjectsV2", prefix)
+        pages = listing.paginate(Bucket=self.bucket_name, Prefix=prefix, Delimiter="/", **parameters)
         try:
-            return [folder + entry["Key"][len(prefix) :] for page in pages for entry in _contents(page)]
+            return [folder + entry["Key"][len(prefix) :] for page in pages for entry in page.get("Contents", ())]
         except ClientError as error:
             if status_of(error) != 403:
                 raise
@@ -255,7 +291,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         # One GET; open() would ask twice for the head first.
         key = self._key_on_s3(name)
         try:
-            answer = self.client.get_object(Bucket=self.bucket_name, Key=key, **self._read_parameters(key))
+            answer = self.client.get_object(Bucket=self.bucket_name, Key=key, **self._parameters_of("GetObject", key))
         except ClientError as error:
             if status_of(error) == 404:
                 raise FileNotFoundError(f"File does not exist: {name}") from error
@@ -267,9 +303,10 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
             zipped = self.gzip and answer.get("ContentEncoding") == "gzip"
             yield File(io.BytesIO(gzip.decompress(body.read())) if zipped else body, name=name)
 
-    def _read_parameters(self, key: str) -> dict[str, Any]:
-        parameters = self.get_object_parameters(key).items()
-        return {option: value for option, value in parameters if option in ALLOWED_DOWNLOAD_ARGS}
+    def _parameters_of(self, operation: str, key: str) -> dict[str, Any]:
+        """Those of the object parameters that this operation takes, such as ExpectedBucketOwner."""
+        takes = self.client.meta.service_model.operation_model(operation).input_shape.members
+        return {option: value for option, value in self.get_object_parameters(key).items() if option in takes}
 
     # URLs
 
@@ -316,10 +353,3 @@ class PublicS3ThumbnailStorage(S3ThumbnailStorage):
 
     default_acl = "public-read"
     querystring_auth = False
-
-
-def _contents(page: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    # An answer that was cut off before its body looks like that of an empty folder.
-    if "Name" not in page and "KeyCount" not in page:
-        raise AthumbError("The answer of S3 was cut off when a folder was listed.")
-    return page.get("Contents", ())  # type: ignore[no-any-return]  # boto3 has no types

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, Protocol
+from urllib.parse import parse_qs, urlsplit
 
+from botocore import UNSIGNED
 from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import NoCredentialsError
@@ -16,7 +18,12 @@ from botocore.utils import percent_encode
 from django.utils.encoding import filepath_to_uri
 from storages.backends.s3 import S3Storage
 
-from athumb_storage.storages.s3.client import shared_client
+from athumb_storage.storages.s3.client import connection_of
+
+MOST_SECONDS: Final = 604_800
+"""How long a URL signed for S3 may last:
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html#query-string-auth-v4-signing-example
+"""
 
 REMEMBERED: Final = 10_000
 """How many signed URLs are remembered within their window; a page shows far fewer."""
@@ -56,7 +63,7 @@ def prepared_urls(storage: Storage) -> Urls | None:
     if storage.signed_url_window is None:
         return None
     sign = _cloudfront_signing(storage) if storage.custom_domain else _s3_signing(storage)
-    return WindowedUrls(unsigned, sign, storage.signed_url_window)
+    return sign and WindowedUrls(unsigned, sign, storage.signed_url_window)
 
 
 class UnsignedUrls:
@@ -102,7 +109,7 @@ def _is_clean(name: str) -> bool:
 
 
 def _bucket_url(storage: Storage) -> str:
-    url = shared_client(storage, unsigned=True).generate_presigned_url(
+    url = connection_of(storage, signature_version=UNSIGNED).client.generate_presigned_url(
         "get_object", Params={"Bucket": storage.bucket_name, "Key": "x"}
     )
     return str(url).removesuffix("x")
@@ -124,9 +131,16 @@ class _SignatureFrom(S3SigV4QueryAuth):  # type: ignore[misc]  # botocore has no
         super()._modify_request_before_signing(request)
 
 
-def _s3_signing(storage: Storage) -> Callable[[str, int, int], str]:
+def _s3_signing(storage: Storage) -> Callable[[str, int, int], str] | None:
     session = storage._create_session()
-    region = shared_client(storage).meta.region_name
+    # The bucket may be an access point, of another region and service; botocore knows.
+    signed = connection_of(storage, signature_version="s3v4").client.generate_presigned_url(
+        "get_object", Params={"Bucket": storage.bucket_name, "Key": "x"}
+    )
+    query = parse_qs(urlsplit(signed).query)
+    if query["X-Amz-Algorithm"] != ["AWS4-HMAC-SHA256"]:  # an access point of many regions
+        return None
+    *_, region, service, _ = query["X-Amz-Credential"][0].split("/")
 
     def sign(url: str, began: int, window: int) -> str:
         credentials = session.get_credentials()
@@ -135,7 +149,7 @@ def _s3_signing(storage: Storage) -> Callable[[str, int, int], str]:
         # A URL that is handed out at the end of its window still lasts as long as it should.
         expires = storage.querystring_expire + window
         request = AWSRequest("GET", url)
-        _SignatureFrom(began, credentials.get_frozen_credentials(), "s3", region, expires=expires).add_auth(request)
+        _SignatureFrom(began, credentials.get_frozen_credentials(), service, region, expires=expires).add_auth(request)
         return str(request.url)
 
     return sign

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
@@ -33,18 +34,31 @@ class Target:
     key: str
     name: str
     """Its storage name, for errors."""
-    read_parameters: Callable[[], dict[str, Any]]
-    """Gives what HeadObject needs, such as the key that it is encrypted with."""
+    parameters_of: Callable[[str], dict[str, Any]]
+    """Gives what an operation needs besides, such as the key that an object is encrypted with."""
 
     def head(self) -> dict[str, Any] | None:
         """What S3 says of the object; None if there is none."""
         try:
-            head: dict[str, Any] = self.client.head_object(Bucket=self.bucket, Key=self.key, **self.read_parameters())
+            head: dict[str, Any] = self.client.head_object(
+                Bucket=self.bucket, Key=self.key, **self.parameters_of("HeadObject")
+            )
         except ClientError as error:
             if status_of(error) != 404:
                 raise
             return None
         return head
+
+    def delete(self) -> None:
+        """Delete the object, if there is one.
+
+        Raises:
+            AthumbError: S3 refuses.
+        """
+        try:
+            self.client.delete_object(Bucket=self.bucket, Key=self.key, **self.parameters_of("DeleteObject"))
+        except ClientError as error:
+            raise AthumbError(f"S3 did not delete {self.name!r}: {error}") from error
 
     def put(self, body: IO[bytes] | bytes, parameters: dict[str, Any]) -> None:
         """Put the object, and believe what S3 answers."""
@@ -103,7 +117,13 @@ class Target:
     def _upload(self, body: IO[bytes], size: int, parameters: dict[str, Any], config: Any, claim: str | None) -> None:
         failure: Exception | None = None
         try:
-            self.client.upload_fileobj(body, self.bucket, self.key, ExtraArgs=parameters, Config=config)
+            try:
+                self.client.upload_fileobj(body, self.bucket, self.key, ExtraArgs=parameters, Config=config)
+            except RuntimeError:  # the main thread has ended, and no thread is begun any more
+                body.seek(0)
+                alone = copy(config)
+                alone.use_threads = False
+                self.client.upload_fileobj(body, self.bucket, self.key, ExtraArgs=parameters, Config=alone)
         except Exception as error:  # noqa: BLE001, what is stored now tells whether it was one
             failure = error
         try:
@@ -117,7 +137,7 @@ class Target:
 
     def _remove_claim(self, error: BaseException) -> None:
         try:
-            self.client.delete_object(Bucket=self.bucket, Key=self.key)
+            self.delete()
         except Exception as failure:
             raise WriteOutcomeUnknown(self.name, error) from failure
 
@@ -129,13 +149,18 @@ class Target:
 
 
 def precondition_failed(error: Exception) -> bool:
-    """Whether a conditional write was refused because of what is there (412), or is being stored there now (409)."""
-    return isinstance(error, ClientError) and status_of(error) in (409, 412)
+    """Whether a conditional write was refused because of what is there, or is being stored there now."""
+    return isinstance(error, ClientError) and code_of(error) in ("PreconditionFailed", "ConditionalRequestConflict")
 
 
 def status_of(error: ClientError) -> int:
     """The HTTP status that S3 answered."""
     return int(error.response["ResponseMetadata"].get("HTTPStatusCode", 0))
+
+
+def code_of(error: ClientError) -> str:
+    """S3's word for the error: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
+    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def certainly_not_written(error: Exception) -> bool:

@@ -126,7 +126,7 @@ def test_binding_opens_no_second_connection(make_model, make_s3, requests_sent):
         each.exists("cat.jpg")
         assert each.client is storage.client
         assert each.connection is storage.connection
-        assert each.bucket is storage.bucket
+        assert each.bucket.meta.client is storage.client
     assert [list(each.thumbs) for each in (*bound, storage)] == [["a"], ["b"], []]
 
 

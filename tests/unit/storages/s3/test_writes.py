@@ -9,9 +9,9 @@ from athumb_storage.storages.journal import WriteOutcomeUnknown
 from athumb_storage.storages.s3.writes import IF_FREE, Target, certainly_not_written
 
 
-def refusal(status, retries=0):
+def refusal(status, retries=0, code="x"):
     metadata = {"HTTPStatusCode": status, "RetryAttempts": retries}
-    return ClientError({"Error": {"Code": "x"}, "ResponseMetadata": metadata}, "PutObject")
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": metadata}, "PutObject")
 
 
 class Server:
@@ -38,18 +38,19 @@ class Server:
 
 
 def put(server):
-    Target(server, "bucket", "cat.jpg", "cat.jpg", dict).put_verified(b"", dict(IF_FREE))
+    Target(server, "bucket", "cat.jpg", "cat.jpg", lambda operation: {}).put_verified(b"", dict(IF_FREE))
 
 
-@pytest.mark.parametrize("status", [409, 412])
-def test_a_precondition_that_failed_means_that_the_name_is_taken(status):
-    server = Server(refusal(status), stored={"Metadata": {}})
+# The codes of https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+@pytest.mark.parametrize(("status", "code"), [(412, "PreconditionFailed"), (409, "ConditionalRequestConflict")])
+def test_a_precondition_that_failed_means_that_the_name_is_taken(status, code):
+    server = Server(refusal(status, code=code), stored={"Metadata": {}})
     with pytest.raises(FileExistsError, match=r"cat\.jpg"):
         put(server)
     assert server.asked == ["PUT"]
 
 
-@pytest.mark.parametrize("status", [400, 403, 404])
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 412])
 def test_a_refusal_is_an_error_and_needs_no_question(status):
     server = Server(refusal(status))
     with pytest.raises(ClientError):
@@ -58,7 +59,7 @@ def test_a_refusal_is_an_error_and_needs_no_question(status):
 
 
 NO_ANSWER = ConnectionClosedError(endpoint_url="http://s3")
-LOST = [refusal(500), refusal(503), refusal(412, retries=1), NO_ANSWER]
+LOST = [refusal(500), refusal(503), refusal(412, retries=1, code="PreconditionFailed"), NO_ANSWER]
 
 
 @pytest.mark.parametrize("error", LOST, ids=repr)
