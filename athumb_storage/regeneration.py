@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from django.db import models
+
+from athumb_storage.storages.journal import is_of_storing
 
 CHUNK_SIZE = 2000
 """How many rows are fetched at once."""
@@ -60,8 +63,11 @@ def regenerate(
 
 
 def _generate(pk: Any, name: str, field: models.FileField, only: Sequence[str] | None) -> Result:
+    storage: Any = field.storage
     try:
-        keys = field.storage.generate_thumbs(name, only)  # type: ignore[attr-defined]  # the caller saw to it
-    except Exception as error:  # noqa: BLE001, whatever it is, it is reported and the next row is tried
+        keys = storage.generate_thumbs(name, only)
+    except Exception as error:
+        if not is_of_storing(storage, error) and not isinstance(error, SuspiciousOperation):
+            raise
         return Result(pk, name, Outcome.FAILED, f"{type(error).__name__}: {error}")
     return Result(pk, name, Outcome.GENERATED if keys else Outcome.NO_IMAGE)

@@ -37,8 +37,8 @@ class Request:
 
     @property
     def removes(self) -> bool:
-        """Whether it is a DeleteObjects."""
-        return self.method == "POST" and self.path.split("?")[-1].startswith("delete")
+        """Whether it is a DeleteObjects or DeleteObject."""
+        return self.method == "DELETE" or (self.method == "POST" and self.path.split("?")[-1].startswith("delete"))
 
 
 @dataclass(frozen=True)

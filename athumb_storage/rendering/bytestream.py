@@ -17,7 +17,7 @@ _MANY: Final = 100_000
 T = TypeVar("T")
 
 
-class Truncated(Exception):
+class Truncated(EOFError):
     """The bytes end before what was asked for."""
 
 

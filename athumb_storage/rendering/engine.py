@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
@@ -11,10 +13,10 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, BinaryIO, Final
 
-from PIL import Image, features
+from PIL import Image, ImageCms, features
 
 from athumb_storage.concurrency import SharedPool, available_cores
-from athumb_storage.exceptions import ImageLimitExceeded, RenderingError, UploadedImageIsUnreadableError
+from athumb_storage.exceptions import AthumbError, ImageLimitExceeded, RenderingError, UploadedImageIsUnreadableError
 from athumb_storage.formats import HEAD_SIZE, sniff
 from athumb_storage.geometry import Box, Placement, Size, as_stored, place, upright
 from athumb_storage.rendering.colours import flattened, normalised
@@ -54,6 +56,17 @@ _DEFAULT_LIMITS: Final = Limits()
 
 _SIZE_LIMITS: Final = Limits(max_pixels=None, max_frames=100_000)
 """For an image of which only the size is asked for: no pixel is decoded, so there may be more than are allowed."""
+
+_PILLOWS: Final = (
+    *(OSError, EOFError, SyntaxError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError),
+    *(AssertionError, RuntimeError, Warning, struct.error, zlib.error, ImageCms.PyCMSError),
+)
+"""What Pillow raises at damaged files. What is no such error was not about the image: it is of somebody who wants this
+thread to stop. Running out of memory is neither: the limits keep what one image may ask for sensible.
+"""
+
+_RUNTIME_ERRORS: Final = (RuntimeError, NotImplementedError, RecursionError)
+"""Those of Pillow; another class that derives from RuntimeError is a project's own."""
 
 _workers = SharedPool(available_cores(), "athumb-render")
 
@@ -153,20 +166,23 @@ def shown_size(reader: BinaryIO) -> Size | None:
 
 @contextmanager
 def _reading() -> Iterator[None]:
-    """Pillow raises errors of many kinds at a damaged file; all of them mean the same to who uploaded it.
-
-    Running out of memory is none of them: the limits keep what one image may ask for sensible, so then it is the
-    server that has too little.
-    """
+    """Pillow raises errors of many kinds at a damaged file; all of them mean the same to who uploaded it."""
     try:
         yield
-    except (MemoryError, UploadedImageIsUnreadableError):
+    except UploadedImageIsUnreadableError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         # Pillow's own limit is lower than ours, and all of the process shares it.
         raise ImageLimitExceeded(f"The image has more pixels than Image.MAX_IMAGE_PIXELS allows: {error}") from error
-    except Exception as error:
-        raise UploadedImageIsUnreadableError(f"The image cannot be read: {error}") from error
+    except _PILLOWS as error:
+        raise _translated(error, UploadedImageIsUnreadableError("The image cannot be read")) from error
+
+
+def _translated(error: Exception, meaning: AthumbError) -> Exception:
+    """An error of Pillow's in our words; itself, if somebody else is likely to have raised it."""
+    if isinstance(error, TimeoutError) or (isinstance(error, RuntimeError) and type(error) not in _RUNTIME_ERRORS):
+        return error
+    return type(meaning)(f"{meaning}: {error}")
 
 
 def _open_image(reader: BinaryIO, image_format: str, limits: Limits) -> Image.Image:
@@ -218,10 +234,8 @@ def _scaled(decoded: Image.Image, plan: Plan) -> Iterator[tuple[Step, Image.Imag
     for step in plan.steps:
         try:
             scaled = _resized(sources[step.source], step.size, step.box)
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise RenderingError(f"thumb {step.thumb_name!r} cannot be scaled: {error}") from error
+        except _PILLOWS as error:
+            raise _translated(error, RenderingError(f"thumb {step.thumb_name!r} cannot be scaled")) from error
         if step.thumb_name in needed:
             sources[step.thumb_name] = scaled
         yield step, scaled
@@ -265,9 +279,8 @@ def _finished(image: Image.Image, orientation: int, variant: Variant, deadline: 
     output = io.BytesIO()
     try:
         image.save(output, variant.format, **options)
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise RenderingError(f"thumb {variant.thumb_name!r} cannot be encoded as {variant.format}: {error}") from error
+    except _PILLOWS as error:
+        cause = f"thumb {variant.thumb_name!r} cannot be encoded as {variant.format}"
+        raise _translated(error, RenderingError(cause)) from error
     deadline.check()
     return Rendered(variant, output.getvalue(), image.size)

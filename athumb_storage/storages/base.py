@@ -53,6 +53,8 @@ class ThumbnailStorageMixin(_Base):
     options = StorageOptions()
     unique_names = False
     """Whether a name is made unique before it is stored, so that it cannot be taken."""
+    storage_errors: tuple[type[Exception], ...] = (OSError,)
+    """What storing, reading and deleting raise where the storage fails. Others come through as they are."""
     _threads: Threads = ThisThread()
     """Who stores. Not every storage may be used by several threads."""
 

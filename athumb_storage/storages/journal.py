@@ -9,8 +9,6 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Final, Protocol
 
-from django.core.exceptions import SuspiciousOperation
-
 from athumb_storage.exceptions import AthumbError, UploadFailed
 
 logger = logging.getLogger("athumb_storage")
@@ -19,6 +17,8 @@ logger = logging.getLogger("athumb_storage")
 class Storage(Protocol):
     """What is asked of a storage."""
 
+    storage_errors: tuple[type[Exception], ...]
+
     @property
     def unbound(self) -> Any: ...
     @property
@@ -26,7 +26,7 @@ class Storage(Protocol):
     def _remove(self, keys: Iterable[str]) -> None: ...
 
 
-class WriteOutcomeUnknown(Exception):
+class WriteOutcomeUnknown(OSError):
     """No answer came to the storing of `name`, and nobody could be asked whether it is there."""
 
     def __init__(self, name: str, reason: BaseException) -> None:
@@ -35,11 +35,17 @@ class WriteOutcomeUnknown(Exception):
         self.reason = reason
 
 
+def is_of_storing(storage: Storage, error: BaseException) -> bool:
+    """Whether it is the upload or the storage that failed, and not somebody who wants this thread to stop."""
+    if isinstance(error, TimeoutError):
+        return False
+    return isinstance(error, (AthumbError, *storage.storage_errors))
+
+
 class Journal:
     """What one save writes; a context manager that undoes all of it when its block fails.
 
-    The error that leaves the block says what is `left_behind`. It is an `UploadFailed`, unless the file or its name is
-    what was wrong.
+    The error that leaves the block says what is `left_behind`. It is an `UploadFailed`, if it is one of storing.
 
     Args:
         storage: where it is written.
@@ -63,7 +69,7 @@ class Journal:
         left_behind = self.undo()
         if isinstance(error, AthumbError):
             error.left_behind = left_behind
-        elif isinstance(error, Exception) and not isinstance(error, SuspiciousOperation):
+        elif is_of_storing(self.storage, error):
             raise UploadFailed(self._name, error, left_behind) from error
 
     def record(self, write: Future[str], *, ours: str | None = None) -> Future[str]:

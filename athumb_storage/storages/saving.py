@@ -10,7 +10,7 @@ from functools import partial
 from itertools import chain
 from typing import Final, Protocol
 
-from django.core.exceptions import SuspiciousFileOperation, SuspiciousOperation
+from django.core.exceptions import SuspiciousFileOperation
 
 from athumb_storage.concurrency import ThisThread, Threads
 from athumb_storage.exceptions import AthumbError, UploadedImageIsUnreadableError, UploadFailed
@@ -22,7 +22,7 @@ from athumb_storage.specs import Thumb, Variant
 from athumb_storage.storages import journal as journals
 from athumb_storage.storages.binding import ThumbLookup
 from athumb_storage.storages.filenames import another_name
-from athumb_storage.storages.journal import Journal
+from athumb_storage.storages.journal import Journal, is_of_storing
 from athumb_storage.storages.options import StorageOptions
 from athumb_storage.storages.source import Source
 
@@ -206,7 +206,7 @@ def store_without_thumbs(storage: Storage, name: str, write: Write, journal: Jou
     Raises:
         Exception: the error, if it is not to be skipped.
     """
-    if storage._lookup.on_error == "raise" or isinstance(error, SuspiciousOperation):
+    if storage._lookup.on_error == "raise" or not is_of_storing(storage, error):
         raise error
     stored = journal.original()  # if that has failed, too, its own error is raised
     if storage.options.placeholder_url is not None and not storage._replaces:
@@ -232,7 +232,9 @@ def remove_stale_thumbs(storage: Storage, name: str, journal: Journal) -> None:
         stale = [key for key in stored_thumbs(storage, name) if key not in fresh]
         if stale:
             storage._remove(stale)
-    except Exception:
+    except Exception as error:
+        if not is_of_storing(storage, error):
+            raise
         logger.exception("Thumbs of the replaced %r may be left behind.", name)
 
 

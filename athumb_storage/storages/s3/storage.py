@@ -35,7 +35,7 @@ from athumb_storage.storages.s3.pickling import (
     without_secrets,
 )
 from athumb_storage.storages.s3.urls import MOST_SECONDS, Urls, prepared_urls
-from athumb_storage.storages.s3.writes import IF_FREE, Target, status_of
+from athumb_storage.storages.s3.writes import IF_FREE, S3_ERRORS, Target, status_of
 from athumb_storage.storages.saving import logger
 from athumb_storage.storages.source import Source
 
@@ -63,6 +63,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
 
     __slots__ = ("_urls",)
     _urls: Urls | None
+    storage_errors = S3_ERRORS
     client_config: Any
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -176,7 +177,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
                 claim = target.put_verified(b"", parameters | condition) if condition else None
                 target.put_in_parts(body, zipped.size, parameters, self.transfer_config, claim)
             else:
-                target.put_verified(body, parameters | condition)
+                target.put_verified(body, parameters | condition, replaces=self._replaces)
         return name
 
     def _condition(self, target: Target) -> dict[str, str]:

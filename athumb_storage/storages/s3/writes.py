@@ -8,6 +8,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004, botocore's
 from django.utils.crypto import get_random_string
 
@@ -21,6 +22,9 @@ IF_FREE: Final = {"IfNoneMatch": "*"}
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
+
+S3_ERRORS: Final = (OSError, BotoCoreError, ClientError, Boto3Error)
+"""What boto3 raises when S3 fails."""
 
 logger = logging.getLogger("athumb_storage")
 
@@ -64,8 +68,13 @@ class Target:
         """Put the object, and believe what S3 answers."""
         self.client.put_object(Bucket=self.bucket, Key=self.key, Body=body, **parameters)
 
-    def put_verified(self, body: IO[bytes] | bytes, parameters: dict[str, Any]) -> str:
+    def put_verified(self, body: IO[bytes] | bytes, parameters: dict[str, Any], *, replaces: bool = False) -> str:
         """Put the object. Where no answer comes, what is stored now tells by its token whether it is ours.
+
+        Args:
+            body: what is stored.
+            parameters: those of PutObject.
+            replaces: whether it may take the place of something, so that it is not removed again.
 
         Returns:
             The token.
@@ -77,11 +86,15 @@ class Target:
         token = get_random_string(22)
         try:
             self.client.put_object(Bucket=self.bucket, Key=self.key, Body=body, **_with_token(parameters, token))
-        except Exception as error:
+        except S3_ERRORS as error:
             if certainly_not_written(error) or self._token_after(error) != token:
                 if precondition_failed(error):
                     raise FileExistsError(f"{self.name!r} is taken") from error
                 raise
+        except BaseException:  # somebody wants this thread to stop
+            if not replaces:
+                self._remove_own(token)
+            raise
         return token
 
     def put_in_parts(
@@ -124,7 +137,7 @@ class Target:
                 alone = copy(config)
                 alone.use_threads = False
                 self.client.upload_fileobj(body, self.bucket, self.key, ExtraArgs=parameters, Config=alone)
-        except Exception as error:  # noqa: BLE001, what is stored now tells whether it was one
+        except S3_ERRORS as error:  # what is stored now tells whether it was one
             failure = error
         try:
             head = self.head()
@@ -140,6 +153,13 @@ class Target:
             self.delete()
         except Exception as failure:
             raise WriteOutcomeUnknown(self.name, error) from failure
+
+    def _remove_own(self, token: str) -> None:
+        try:
+            if _token_of(self.head()) == token:
+                self.delete()
+        except Exception:
+            logger.exception("May be left behind by an upload that was stopped: %r", self.name)
 
     def _token_after(self, error: Exception) -> str | None:
         try:

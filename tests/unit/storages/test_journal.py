@@ -15,6 +15,8 @@ from athumb_storage.storages.journal import Journal, WriteOutcomeUnknown
 class Place:
     """Notes what is removed from it."""
 
+    storage_errors = (OSError,)
+
     def __init__(self, *, cannot_remove=(), replaces=False):
         self.cannot_remove = cannot_remove
         self._replaces = replaces
