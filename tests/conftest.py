@@ -145,6 +145,30 @@ def make_s3(s3_options):
     return make
 
 
+@pytest.fixture(scope="session")
+def moto_server():
+    """Another S3 server, which shows what one alone hides; its address."""
+    reason = "moto is in the extra `servers`, which .ci/run installs"
+    server = pytest.importorskip("moto.server", reason=reason).ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def make_on_moto(moto_server):
+    """Makes a storage on a bucket of moto's."""
+    bucket = f"test-{uuid.uuid4().hex[:12]}"
+    options = {"bucket_name": bucket, "endpoint_url": moto_server, "access_key": "key", "secret_key": "secret"}
+
+    def make(**more):
+        return S3ThumbnailStorage(**{**options, "region_name": "us-east-1", "conditional_writes": True, **more})
+
+    make().client.create_bucket(Bucket=bucket)
+    return make
+
+
 @pytest.fixture
 def make_on_disk(tmp_path):
     """Makes a storage on the test's folder."""

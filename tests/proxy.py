@@ -127,6 +127,14 @@ def _half_the_body(request: Request, answer: Message) -> bytes:
     return re.sub(rb"(?i)content-length: *0", b"Content-Length: 100", answer.head) + b"x" * 50
 
 
+def _page(body: bytes) -> Answering:
+    def answering(request: Request, answer: Message) -> bytes:
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        return head if request.method == "HEAD" else head + body
+
+    return answering
+
+
 def _removed_nothing(request: Request, answer: Message) -> bytes:
     # DeleteObjects answers 200 and tells of each key in its body; a key that is not named back was deleted.
     error = "<Error><Key>everything</Key><Code>AccessDenied</Code><Message>A test broke this.</Message></Error>"
@@ -144,6 +152,8 @@ SLOW_DOWN = Fault("503", Ending.GOES_ON, acts=False, answering=_error("503 Slow 
 SLOW_DOWN_AFTER = Fault("503-after", Ending.GOES_ON, acts=True, answering=SLOW_DOWN.answering)
 FORBIDDEN = Fault("403", Ending.GOES_ON, acts=False, answering=_error("403 Forbidden", "AccessDenied"))
 ERROR_IN_200 = Fault("error-in-200", Ending.GOES_ON, acts=False, answering=_error("200 OK", "InternalError"))
+EMPTY_200 = Fault("empty-200", Ending.GOES_ON, acts=False, answering=_page(b""))
+PAGE_200 = Fault("page-200", Ending.GOES_ON, acts=False, answering=_page(b"<!doctype html><title>Log in</title>"))
 TRUNCATED_STATUS = Fault("half-a-status-line", Ending.CLOSED, acts=True, answering=_half_a_status_line)
 TRUNCATED_HEAD = Fault("half-the-headers", Ending.CLOSED, acts=True, answering=_half_the_headers)
 TRUNCATED_BODY = Fault("half-the-body", Ending.CLOSED, acts=True, answering=_half_the_body)
@@ -161,6 +171,9 @@ QUICK_FAULTS = [
     SLOW_DOWN,
     SLOW_DOWN_AFTER,
     FORBIDDEN,
+    EMPTY_200,
+    PAGE_200,
+    ERROR_IN_200,
     TRUNCATED_STATUS,
     TRUNCATED_HEAD,
     TRUNCATED_BODY,

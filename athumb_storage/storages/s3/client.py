@@ -27,6 +27,9 @@ POOL_SIZE: Final = 16
 MOST_IDLE: Final = 4
 """How many clients are kept that no storage uses any more: a project may build a storage for each request."""
 
+_ENVIRONMENT: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_CONFIG_FILE")
+"""What decides where a client goes, if the storage does not say."""
+
 _TELL_ETAG: Final = frozenset({"PutObject", "UploadPart", "CompleteMultipartUpload", "HeadObject", "GetObject"})
 """The operations whose answer has an ETag, if it is S3's."""
 
@@ -155,7 +158,8 @@ def _session_key(storage: Any) -> tuple[Hashable, ...]:
     """What the session is made of."""
     if type(storage)._create_session is not S3Storage._create_session:
         return (storage.unbound,)  # only the project knows, so nobody else has it
-    return storage.access_key, storage.secret_key, storage.security_token, storage.session_profile
+    environment = tuple(map(os.environ.get, _ENVIRONMENT))
+    return storage.access_key, storage.secret_key, storage.security_token, storage.session_profile, environment
 
 
 @cache

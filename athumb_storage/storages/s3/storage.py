@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from botocore import UNSIGNED
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import File
 from django.utils.crypto import get_random_string
@@ -266,7 +267,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
             answer = self.client.delete_objects(
                 Bucket=self.bucket_name, Delete={"Objects": objects, "Quiet": True}, **parameters
             )
-        except (ClientError, UnexpectedAnswer) as error:
+        except (ClientError, ResponseParserError, UnexpectedAnswer) as error:
             logger.info("%r and what belongs to it are deleted one by one: %s", batch[0].name, error)
             return False
         return not answer.get("Errors")

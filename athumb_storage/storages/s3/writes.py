@@ -10,6 +10,7 @@ from typing import IO, Any, Final
 
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004, botocore's
+from botocore.parsers import ResponseParserError
 from django.utils.crypto import get_random_string
 
 from athumb_storage.exceptions import AthumbError
@@ -23,7 +24,7 @@ IF_FREE: Final = {"IfNoneMatch": "*"}
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
 
-S3_ERRORS: Final = (OSError, BotoCoreError, ClientError, Boto3Error)
+S3_ERRORS: Final = (OSError, BotoCoreError, ClientError, ResponseParserError, Boto3Error)
 """What boto3 raises when S3 fails."""
 
 logger = logging.getLogger("athumb_storage")
