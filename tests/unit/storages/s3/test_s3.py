@@ -813,3 +813,21 @@ def test_an_upload_that_failed_says_what_and_why(make_s3):
     assert caught.value.name == "photos/cat.jpg"
     assert "SignatureDoesNotMatch" in str(caught.value)
     assert "not the secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("claim", [{"conditional_writes": True}, {"conditional_writes": False}, {"unique_names": True}])
+def test_every_request_has_the_object_parameters_that_it_takes(make_s3, exchanges, claim):
+    parameters = {"RequestPayer": "requester", "ExpectedBucketOwner": "123456789012", "CacheControl": "max-age=60"}
+    storage = make_s3(thumbs=ONE, object_parameters=parameters, **claim)
+    storage.transfer_config.multipart_threshold = 5 << 20
+    names = [storage.save("cat.jpg", upload()), storage.save("large.bin", ContentFile(bytes(6 << 20)))]
+    storage.generate_thumbs(names[0])
+    storage.delete_thumbs(names[0])
+    storage.exists(names[0])
+    for name in names:
+        storage.delete(name)
+    assert {"PUT", "HEAD", "GET", "POST"} <= {request.method for request in exchanges}
+    for request in exchanges:
+        what = f"{request.method} {request.url}"
+        assert request.headers["x-amz-request-payer"] == b"requester", what
+        assert request.headers["x-amz-expected-bucket-owner"] == b"123456789012", what

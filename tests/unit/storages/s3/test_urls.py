@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.core.exceptions import ImproperlyConfigured
 
 from athumb_storage.storages import PublicS3ThumbnailStorage, S3ThumbnailStorage
 from tests.conftest import upload
@@ -79,6 +80,36 @@ def test_a_windowed_url_lasts_as_long_as_it_should_from_any_moment_of_its_window
     query = parse_qs(urlsplit(storage.url_for_thumb("cat.jpg", "small")).query)
     assert query["X-Amz-Date"] == ["20270115T080000Z"]
     assert query["X-Amz-Expires"] == [str(WINDOW + 100)]
+
+
+ACCESS_POINTS = [
+    "arn:aws:s3:eu-west-1:123456789012:accesspoint/photos",
+    "arn:aws-cn:s3:cn-north-1:123456789012:accesspoint/photos",
+    "arn:aws:s3-outposts:eu-west-1:123456789012:outpost/op-01234567890123456/accesspoint/photos",
+    "arn:aws:s3-object-lambda:eu-west-1:123456789012:accesspoint/photos",
+]
+
+
+@pytest.mark.parametrize("bucket_name", ["media", *ACCESS_POINTS])
+@pytest.mark.parametrize("region_name", ["us-east-1", "eu-central-1"])
+def test_region_and_service_are_those_that_botocore_signs_for(make_s3, clock, bucket_name, region_name):
+    if "-cn" in bucket_name:
+        region_name = "cn-north-1"
+    options = {"bucket_name": bucket_name, "endpoint_url": None, "region_name": region_name}
+    plain = urlsplit(make_s3(signature_version="s3v4", **options).url("cat.jpg.thumbs/small.jpg"))
+    windowed = urlsplit(make_s3(thumbs=THUMBS, signed_url_window=WINDOW, **options).url_for_thumb("cat.jpg", "small"))
+    assert windowed[:3] == plain[:3]
+    scopes = [parse_qs(url.query)["X-Amz-Credential"][0].split("/") for url in (plain, windowed)]
+    assert scopes[0][2:] == scopes[1][2:]
+
+
+def test_what_would_last_longer_than_s3_allows_is_refused(make_s3):
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+    week = 604_800
+    make_s3(thumbs=THUMBS, signed_url_window=WINDOW, querystring_expire=week - WINDOW)
+    with pytest.raises(ImproperlyConfigured, match="604801 s together"):
+        make_s3(signed_url_window=WINDOW, querystring_expire=week - WINDOW + 1)
+    make_s3(signed_url_window=WINDOW, querystring_expire=week, custom_domain="media.example.com")
 
 
 def test_other_options_are_signed_anew(make_s3, clock):
