@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import apps
-from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004, it is Django's
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register  # noqa: A004, it is Django's
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import default_storage
 from django.db.models import FileField, Model
+from django.template import engines
+from django.template.backends.django import DjangoTemplates
 
 from athumb_storage import conf
 from athumb_storage.fields import ThumbsFieldMixin
@@ -32,6 +34,22 @@ def check_fields(**_: Any) -> Sequence[CheckMessage]:
     models = apps.get_models()
     fields = [field for model in models for field in model._meta.local_fields if isinstance(field, ThumbsFieldMixin)]
     return [message for field in fields for message in _check_field(field)]
+
+
+@register(Tags.templates)
+def check_template_library(**_: Any) -> Sequence[CheckMessage]:
+    """I001: `{% load thumbnail %}` loads the library of another app."""
+    libraries = [engine.engine.libraries for engine in engines.all() if isinstance(engine, DjangoTemplates)]
+    loaded = dict.fromkeys(paths["thumbnail"] for paths in libraries if "thumbnail" in paths)
+    return [
+        Info(
+            f"{{% load thumbnail %}} loads {path}, and not the tags of athumb_storage.",
+            hint="Write {% load athumb %} for the tags of athumb_storage.",
+            id="athumb_storage.I001",
+        )
+        for path in loaded
+        if not path.startswith("athumb_storage.")
+    ]
 
 
 @register("athumb_storage", deploy=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import sys
 from types import SimpleNamespace
 
 import pytest
+from django.core.checks import INFO, run_checks
 from django.core.files.storage import FileSystemStorage
 from django.db import models
 from django.db.models.fields.files import FieldFile
 from django.template import Context, Engine, RequestContext, TemplateSyntaxError
+from django.template.backends.django import DjangoTemplates
+from django.template.library import InvalidTemplateLibrary
 from django.test import RequestFactory
 
 from athumb_storage import AmbiguousThumb, AthumbError, Thumb, UnknownThumb
@@ -95,6 +99,95 @@ def test_usable_as_a_builtin(product, name):
     engine = Engine(builtins=[f"athumb_storage.templatetags.{name}"])
     template = engine.from_string("{% thumbnail product.image '60x60' %}")
     assert template.render(Context({"product": product})) == URL
+
+
+class TestAnotherLibraryOfThisName:
+    """`{% load thumbnail %}` is the other app's, `{% load athumb %}` always ours."""
+
+    @pytest.fixture
+    def other(self, tmp_path, monkeypatch):
+        """An app with a tag `thumbnail` that writes "theirs"."""
+        package = tmp_path / "othertags" / "templatetags"
+        package.mkdir(parents=True)
+        for folder in (package, package.parent):
+            (folder / "__init__.py").touch()
+        (package / "thumbnail.py").write_text(
+            "from django import template\n"
+            "register = template.Library()\n"
+            "@register.simple_tag\n"
+            "def thumbnail(*arguments): return 'theirs'\n"
+        )
+        monkeypatch.syspath_prepend(tmp_path)
+        yield "othertags"
+        for name in [name for name in sys.modules if name.partition(".")[0] == "othertags"]:
+            del sys.modules[name]
+
+    @pytest.fixture(params=["before", "after"])
+    def apps(self, request, settings, other):
+        installed = settings.INSTALLED_APPS
+        settings.INSTALLED_APPS = [other, *installed] if request.param == "before" else [*installed, other]
+
+    @staticmethod
+    def rendered(library, **options):
+        template = f"{{% load {library} %}}{{% thumbnail product.image '60x60' %}}"
+        engine = DjangoTemplates({"NAME": "django", "DIRS": [], "APP_DIRS": True, "OPTIONS": options})
+        return engine.from_string(template).render({"product": Product(image="products/cat.jpg")})
+
+    @staticmethod
+    def checked():
+        return [message for message in run_checks() if message.id == "athumb_storage.I001"]
+
+    @pytest.mark.usefixtures("apps")
+    def test_is_in_force_wherever_its_app_stands(self):
+        assert self.rendered("thumbnail") == "theirs"
+        assert self.rendered("athumb") == URL
+
+    @pytest.mark.usefixtures("apps")
+    def test_a_check_says_so(self):
+        (message,) = self.checked()
+        assert not message.is_serious()
+        assert message.level == INFO
+        assert message.msg == (
+            "{% load thumbnail %} loads othertags.templatetags.thumbnail, and not the tags of athumb_storage."
+        )
+        assert message.hint == "Write {% load athumb %} for the tags of athumb_storage."
+
+    @pytest.mark.usefixtures("apps")
+    def test_django_warns_of_no_clash(self):
+        assert [message for message in run_checks() if message.id.startswith("templates.")] == []
+
+    @pytest.mark.usefixtures("apps")
+    def test_to_name_the_module_of_ours_says_what_to_write(self):
+        with pytest.raises(InvalidTemplateLibrary) as caught:
+            self.rendered("thumbnail", libraries={"thumbnail": "athumb_storage.templatetags.thumbnail"})
+        assert str(caught.value.__context__) == (
+            "the library 'thumbnail' is that of othertags.templatetags.thumbnail; "
+            "ours is athumb_storage.templatetags.athumb"
+        )
+
+    @pytest.mark.usefixtures("apps")
+    def test_the_projects_own_word_counts(self, settings):
+        libraries = {"thumbnail": "athumb_storage.templatetags.athumb"}
+        assert self.rendered("thumbnail", libraries=libraries) == URL
+        settings.TEMPLATES = [{**settings.TEMPLATES[0], "OPTIONS": {"libraries": libraries}}]
+        assert self.checked() == []
+
+    @pytest.mark.usefixtures("other")
+    def test_in_the_options_of_the_engine(self, settings):
+        libraries = {"thumbnail": "othertags.templatetags.thumbnail"}
+        assert self.rendered("thumbnail", libraries=libraries) == "theirs"
+        assert self.rendered("athumb", libraries=libraries) == URL
+        settings.TEMPLATES = [{**settings.TEMPLATES[0], "OPTIONS": {"libraries": libraries}}]
+        assert len(self.checked()) == 1
+
+    def test_without_another_both_are_ours(self):
+        assert self.rendered("thumbnail") == self.rendered("athumb") == URL
+        assert self.checked() == []
+
+    def test_a_module_of_this_name_that_is_no_library_changes_nothing(self, settings, tmp_path, other):
+        (tmp_path / "othertags" / "templatetags" / "thumbnail.py").write_text("")
+        settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, other]
+        assert self.rendered("thumbnail") == URL
 
 
 @pytest.mark.usefixtures("over_http")
