@@ -57,7 +57,7 @@ def check_conditional_writes(**_: Any) -> Sequence[CheckMessage]:
     """Try out whether each storage can claim names as it is told to. It sends requests, so it is only for `--deploy`.
 
     E004: conditional writes are on, and the server does not honour them. W001: they are off, and it does. W002: it
-    could not be tried out.
+    could not be tried out. E005: there is no bucket, which may be told by the environment and be missing elsewhere.
     """
     return [message for storage in _storages_on_s3() for message in _check_storage(storage)]
 
@@ -74,6 +74,13 @@ def _file_fields(model: type[Model]) -> Iterator[FileField]:
 
 
 def _check_storage(storage: Any) -> Iterator[CheckMessage]:
+    if not storage.bucket_name:
+        yield Error(
+            f"{type(storage).__name__} has no bucket.",
+            hint="Set the storage's option bucket_name, or the setting AWS_STORAGE_BUCKET_NAME.",
+            id="athumb_storage.E005",
+        )
+        return
     where = f"bucket {storage.bucket_name!r}"
     if storage.unique_names or storage.file_overwrite:
         return

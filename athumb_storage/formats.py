@@ -26,6 +26,17 @@ MIME_TYPES: Final = {
 }
 """The formats an original is read in, with the content type it is stored with."""
 
+UPLOAD_EXTENSIONS: Final = {
+    "JPEG": ("jpg", "jpeg", "jpe", "jfif"),
+    "PNG": ("png", "apng"),
+    "GIF": ("gif",),
+    "WEBP": ("webp",),
+    "AVIF": ("avif", "avifs"),
+    "BMP": ("bmp", "dib"),
+    "TIFF": ("tif", "tiff"),
+}
+"""The extensions of the same formats that a form takes."""
+
 _OTHER_TYPES: Final = (
     (b"%PDF-", "application/pdf"),
     (b"ID3", "audio/mpeg"),

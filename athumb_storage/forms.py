@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import FileExtensionValidator, validate_image_file_extension
 
 from athumb_storage.exceptions import UploadedImageIsUnreadableError
-from athumb_storage.formats import MIME_TYPES
+from athumb_storage.formats import MIME_TYPES, UPLOAD_EXTENSIONS
 from athumb_storage.validators import MESSAGES, UploadValidator, code_of, format_of, is_stored
 
 
@@ -24,10 +26,19 @@ class CheckedImageField(forms.ImageField):
     """
 
     default_error_messages = MESSAGES
+    default_validators = []  # Django's own allows, and lists in its error, every extension that Pillow knows
 
-    def __init__(self, *, validator: UploadValidator, **kwargs: Any) -> None:
+    def __init__(self, *, validator: UploadValidator, validators: Iterable[Any] = (), **kwargs: Any) -> None:
         self._validator = validator
-        super().__init__(**kwargs)
+        super().__init__(validators=[self._validate_extension, *validators], **kwargs)
+
+    def _validate_extension(self, upload: Any) -> None:
+        if not self._validator.can_check():
+            validate_image_file_extension(upload)
+        elif not is_stored(upload):
+            allowed = self._validator.field.storage.options.allowed_formats
+            extensions = [name for fmt, names in UPLOAD_EXTENSIONS.items() if fmt in allowed for name in names]
+            FileExtensionValidator(extensions)(upload)
 
     def to_python(self, data: Any) -> Any:
         if is_stored(data):  # a disabled field is given the file that it shows

@@ -55,7 +55,8 @@ def parse_crop(crop: str) -> tuple[Offset, Offset]:
         case [word] if word in _Y_WORDS:
             return Offset(50, "%"), Offset(_Y_WORDS[word], "%")
         case [amount]:
-            return _offset(amount, {}), _offset(amount, {})
+            offset = _offset(amount, _X_WORDS | _Y_WORDS)
+            return offset, offset
         case [x, y]:
             return _offset(x, _X_WORDS), _offset(y, _Y_WORDS)
     raise ValueError("one or two words or amounts are wanted, such as 'top', 'left top', '50% 20%' or '10px 0px'")

@@ -135,6 +135,7 @@ class ThumbnailStorageMixin(_Base):
             UnknownThumb: no such thumb is configured.
             AmbiguousThumb: this storage is bound to no field, and its fields define that thumb differently.
         """
+        name = str(name)
         return self.options.naming.key(name, self._lookup.variant(name, thumb))
 
     def url_for_thumb(
@@ -155,6 +156,7 @@ class ThumbnailStorageMixin(_Base):
         """
         if not name:
             raise ValueError("A thumb has no URL where there is no original.")
+        name = str(name)  # Django's `url()` takes a Path as well
         variant = self._lookup.variant(name, thumb)
         own = self.options
         if own.placeholder_url is not None and is_marked(name):
@@ -179,16 +181,20 @@ class ThumbnailStorageMixin(_Base):
         name = safe_name(name)
         refuse_thumb_names(name, self.options.naming)
         if max_length is None or len(name) <= max_length:  # else it is going to be shortened
-            self._refuse_long(name)
+            self._refuse_long([name])
         available = self._available_name(name, max_length)
-        self._refuse_long(available)
+        self._refuse_long([available])
         return available
 
     def _available_name(self, name: str, max_length: int | None) -> str:
         return super().get_available_name(name, max_length)
 
-    def _refuse_long(self, name: str) -> None:
-        """Refuse a name that this storage has no room for, or not for the keys of its thumbs."""
+    def _refuse_long(self, keys: Iterable[str]) -> None:
+        """Refuse names and thumb keys of which one is too long for this storage.
+
+        Raises:
+            TooLong: one is.
+        """
 
     # Saving
 
@@ -298,6 +304,7 @@ class ThumbnailStorageMixin(_Base):
         if not name:
             super().delete(name)  # which says that there is no name
             return
+        name = str(name)
         # The original last: as long as it is there, nobody else can take its name and lose his thumbs.
         self._remove([*saving.stored_thumbs(self, name), name])
         journals = kept_journals.get()
@@ -306,7 +313,7 @@ class ThumbnailStorageMixin(_Base):
 
     def delete_thumbs(self, name: str) -> None:
         """Delete all thumbs of the original `name`, also those that are configured no more."""
-        self._remove(saving.stored_thumbs(self, name))
+        self._remove(saving.stored_thumbs(self, str(name)))
 
     def _list_folder(self, folder: str) -> list[str] | None:
         """The names of all files in a folder; None if this storage cannot tell."""
@@ -334,6 +341,7 @@ class ThumbnailStorageMixin(_Base):
             FileNotFoundError: there is no such original.
             UploadedImageIsUnreadableError: the original cannot be decoded.
         """
+        name = str(name)
         thumbs = self.thumbs if only is None else dict(self._lookup.resolve_thumb(thumb) for thumb in only)
         with self._open_original(name) as content, Source(content) as source:
             image_format = saving.allowed_format(self, source)

@@ -23,6 +23,10 @@ _REFUSED: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Control characters, halves of surrogate pairs, and line ends, by their general category in Unicode."""
 
 
+class TooLong(SuspiciousFileOperation):
+    """There is no room for a name or a key."""
+
+
 def safe_name(name: str) -> str:
     """`name` with slashes, without marks that change how it is read, and without dots and spaces at its end.
 
@@ -60,12 +64,12 @@ def refuse_long(keys: Iterable[str], limit: int) -> None:
     """Refuse keys of which one is longer than `limit` bytes in UTF-8.
 
     Raises:
-        SuspiciousFileOperation: one is; the message names it.
+        TooLong: one is; the message names it.
     """
     for key in keys:
         length = len(key.encode())
         if length > limit:
-            raise SuspiciousFileOperation(f"{key!r} cannot be stored: it is {length} bytes long, more than {limit}.")
+            raise TooLong(f"{key!r} cannot be stored: it is {length} bytes long, more than {limit}.")
 
 
 def another_name(name: str, max_length: int | None, alternative: Alternative) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -31,8 +31,8 @@ class FileSystemThumbnailStorage(ThumbnailStorageMixin, FileSystemStorage):
     disk leaves none behind. Other files are stored by Django.
     """
 
-    def _refuse_long(self, name: str) -> None:
-        keys = [name, *self._lookup.keys(name)]
+    def _refuse_long(self, keys: Iterable[str]) -> None:
+        keys = list(keys)
         refuse_long((part for key in keys for part in key.split("/")), _LONGEST_NAME)
         refuse_long(map(self.path, keys), _LONGEST_PATH)
 

@@ -21,7 +21,7 @@ from athumb_storage.signals import thumbs_failed
 from athumb_storage.specs import Thumb, Variant
 from athumb_storage.storages import journal as journals
 from athumb_storage.storages.binding import ThumbLookup
-from athumb_storage.storages.filenames import another_name
+from athumb_storage.storages.filenames import TooLong, another_name
 from athumb_storage.storages.journal import Journal, is_of_storing
 from athumb_storage.storages.options import StorageOptions
 from athumb_storage.storages.source import Source
@@ -51,6 +51,7 @@ class Storage(journals.Storage, Protocol):
     @property
     def _lookup(self) -> ThumbLookup: ...
     def get_available_name(self, name: str, max_length: int | None = None) -> str: ...
+    def _refuse_long(self, keys: Iterable[str]) -> None: ...
     def get_alternative_name(self, file_root: str, file_ext: str) -> str: ...
     def _write_upload(self, name: str, source: Source, image_format: str | None) -> str: ...
     def _write_thumb(self, key: str, data: bytes, content_type: str, *, replace: bool) -> str: ...
@@ -102,21 +103,25 @@ def original_of(storage: Storage, name: str, source: Source, image_format: str) 
             yield bare
 
 
-def under_free_name(storage: Storage, name: str, write: Write) -> str:
+def under_free_name(storage: Storage, name: str, write: Write, *, has_thumbs: bool = True) -> str:
     """Call `write` with `name`, then with one other name after the other, until it finds none of its places taken.
 
     Args:
         storage: what names the alternatives.
         name: the name to begin with.
         write: what stores.
+        has_thumbs: whether a name has to leave room for the keys of thumbs.
 
     Raises:
         UploadFailed: they are all taken.
+        TooLong: a key is.
     """
     max_length = max_length_of_save.get()
     free = name
     tried = 1
     while True:
+        if has_thumbs:
+            storage._refuse_long(storage._lookup.keys(free))
         try:
             return write(free)
         except FileExistsError as error:
@@ -131,7 +136,8 @@ def save_plain(storage: Storage, name: str, source: Source) -> str:
     with Journal(storage, name) as journal:
         write = partial(storage._write_upload, source=source, image_format=None)
         stored = journal.record(
-            ThisThread().submit(under_free_name, storage, name, write), ours=name if storage.unique_names else None
+            ThisThread().submit(under_free_name, storage, name, write, has_thumbs=False),
+            ours=name if storage.unique_names else None,
         ).result()
     # Without a prefix, others may be stored at the keys of thumbs; only an image is likely to have had any.
     if storage.options.naming.prefix(stored) is not None or format_of_name(stored) is not None:
@@ -149,6 +155,8 @@ def store_while_rendering(
     Returns:
         The final name, and the thumbs, of which some are rendered when they are asked for.
     """
+    # As under_free_name() does, but before a thumb is stored: where names are unique, thumbs do not wait for that.
+    storage._refuse_long(storage._lookup.keys(name))
     variants = storage._lookup.variants(name)
     thumbs = _rendered(storage, name, source, image_format, variants)
     if storage._replaces or not storage._threads.overlap:
@@ -241,11 +249,23 @@ def remove_stale_thumbs(storage: Storage, name: str, journal: Journal) -> None:
 def stored_thumbs(storage: Storage, name: str) -> list[str]:
     """The keys of the thumbs that are there; where they cannot be listed, of those that should be."""
     prefix = storage.options.naming.prefix(name)
+    if prefix is not None and _is_too_long(storage, prefix):
+        return []  # a plain file has the name
     listed = None if prefix is None else storage._list_folder(prefix)
     if listed is not None:
         return listed
     sets = storage._lookup.thumb_sets().values()
-    return list(dict.fromkeys(key for thumbs in sets for key in storage._lookup.keys(name, thumbs)))
+    keys = dict.fromkeys(key for thumbs in sets for key in storage._lookup.keys(name, thumbs))
+    return [key for key in keys if not _is_too_long(storage, key)]
+
+
+def _is_too_long(storage: Storage, key: str) -> bool:
+    """Whether nothing can be stored at this key, so that to ask for it would be an error."""
+    try:
+        storage._refuse_long([key])
+    except TooLong:
+        return True
+    return False
 
 
 def generate(

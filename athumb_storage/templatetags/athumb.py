@@ -51,9 +51,16 @@ class ThumbnailNode(template.Node):
             logger.exception("{%% thumbnail %s %s %%} has no URL.", self.file, self.thumb)
             return ""
 
-    def _thumb_name(self, context: Context) -> str:
+    def _thumb_name(self, context: Context) -> Any:
         thumb = self.thumb.resolve(context, ignore_failures=True)
-        return thumb.strip() if isinstance(thumb, str) else thumb
+        if isinstance(thumb, str):
+            thumb = thumb.strip()
+        if thumb is None or thumb == "":
+            raise AthumbError(
+                f"The thumb name {self.thumb} is empty, or there is no such variable. A name itself needs quotes: "
+                f"{{% thumbnail {self.file} '{self.thumb}' %}}."
+            )
+        return thumb
 
     def _wants_ssl(self, context: Context) -> bool:
         if self.force_ssl is not None and self.force_ssl.resolve(context):
@@ -62,7 +69,7 @@ class ThumbnailNode(template.Node):
         return request is not None and request.is_secure()
 
 
-def _thumb_url(file: Any, thumb: str, force_ssl: bool) -> str:
+def _thumb_url(file: Any, thumb: Any, force_ssl: bool) -> str:
     storage: Any = getattr(file, "storage", None)
     if not hasattr(storage, "url_for_thumb"):
         raise AthumbError(f"{file!r} has no thumbs: it is not the file of a storage that makes them.")

@@ -252,7 +252,7 @@ def name_of_length(length, *, character="a", root=40):
     """A name of this many bytes: folders, then a file whose name has `root` bytes before its extension."""
     suffix = "b" * (root % len(character.encode())) + character * (root // len(character.encode())) + ".jpg"
     left = length - len(suffix.encode()) - 1
-    folders = "folder/" * (left // 7)
+    folders = "folder/" * ((left - 1) // 7)  # at least one f is left: two slashes would be cleaned to one
     return f"{folders}{'f' * (left - len(folders))}/{suffix}"
 
 
@@ -265,11 +265,35 @@ def test_a_plain_key_of_as_many_bytes_as_s3_takes(make_s3, location, character):
     assert stored(storage) == [name]
 
 
-@CONTENTS
+@pytest.mark.parametrize("naming", ["folder", "athumb"])
+@pytest.mark.parametrize("options", [{}, {"unique_names": True}], ids=["claimed", "unique"])
+def test_a_plain_file_needs_no_room_for_thumbs_on_s3(make_s3, naming, options):
+    storage = make_s3(thumbs=THUMBS, naming=naming, **options)
+    token = 8 if options else 0
+    name = storage.save(name_of_length(S3_LIMIT - token), ContentFile(TEXT))
+    assert len(name) == S3_LIMIT
+    assert stored(storage) == [name]
+    assert storage.generate_thumbs(name) == {}
+    storage.delete_thumbs(name)
+    assert stored(storage) == [name]
+    storage.delete(name)
+    assert stored(storage) == []
+
+
+def test_where_names_are_unique_nothing_is_sent_of_an_image_without_room(make_s3, requests_sent):
+    storage = make_s3(thumbs=THUMBS, unique_names=True)
+    with pytest.raises(SuspiciousFileOperation, match="a_longer_name"):
+        storage.save(name_of_length(S3_LIMIT - LONGEST_THUMB - 7), ContentFile(IMAGE))
+    assert requests_sent == []
+
+
 @pytest.mark.parametrize("location", ["", "media/of mine"])
+@CONTENTS
 def test_a_key_longer_than_s3_takes_is_refused(make_s3, requests_sent, location, data):
     storage = make_s3(location=location, thumbs=THUMBS)
     longest = S3_LIMIT - len(f"{location}/".lstrip("/"))
+    if data == IMAGE:
+        longest -= LONGEST_THUMB
     for length in (longest + 1, longest + 500, 5000):
         for character in "a猫":
             with pytest.raises(SuspiciousFileOperation, match=f"{S3_LIMIT}"):
@@ -333,10 +357,29 @@ def files(tmp_path):
     return FileSystemThumbnailStorage(location=tmp_path, thumbs=THUMBS)
 
 
-@CONTENTS
 @pytest.mark.parametrize("character", ["a", "猫"])
-@pytest.mark.parametrize("length", [FILE_LIMIT, FILE_LIMIT + 1, 300, 5000])
-def test_a_file_name_whose_thumbs_have_no_room_on_the_file_system(files, length, character, data):
+@pytest.mark.parametrize("naming", ["folder", "athumb"])
+@pytest.mark.parametrize("file_name", [".txt", ".jpg"])
+def test_a_plain_file_needs_no_room_for_thumbs_on_the_file_system(tmp_path, character, naming, file_name):
+    files = FileSystemThumbnailStorage(location=tmp_path, thumbs=THUMBS, naming=naming)
+    name = name_of_length(FILE_LIMIT + 4, character=character, root=FILE_LIMIT - 4).rpartition("/")[2][:-4] + file_name
+    assert len(name.encode()) == FILE_LIMIT
+    assert files.save(f"photos/{name}", ContentFile(TEXT)) == f"photos/{name}"
+    assert stored(files) == [f"photos/{name}"]
+    assert files.generate_thumbs(f"photos/{name}") == {}
+    files.delete_thumbs(f"photos/{name}")
+    assert stored(files) == [f"photos/{name}"]
+    files.delete(f"photos/{name}")
+    assert stored(files) == []
+
+
+@pytest.mark.parametrize("character", ["a", "猫"])
+@pytest.mark.parametrize(
+    ("data", "length"),
+    [(data, length) for data in (IMAGE, TEXT) for length in (FILE_LIMIT + 1, 300, 5000)]
+    + [(IMAGE, FILE_LIMIT - 6), (IMAGE, FILE_LIMIT)],
+)
+def test_a_file_name_that_has_no_room_on_the_file_system(files, length, character, data):
     name = name_of_length(length + 4, character=character, root=length - 4).rpartition("/")[2]
     assert len(name.encode()) == length
     with pytest.raises(SuspiciousFileOperation, match=f"{FILE_LIMIT}"):
@@ -351,8 +394,9 @@ def test_the_longest_file_name_on_the_file_system(files, character, data):
     name = "photos/" + name_of_length(length, character=character, root=length - 4).rpartition("/")[2]
     assert files.save(name, ContentFile(data)) == name
     assert stored(files) == complete(files, name, data)
+    # Another name is longer, and leaves the thumbs of an image no room.
     with pytest.raises(SuspiciousFileOperation, match=f"{FILE_LIMIT}"):
-        files.save(name, ContentFile(data))
+        files.save(name, ContentFile(IMAGE))
     assert stored(files) == complete(files, name, data)
 
 

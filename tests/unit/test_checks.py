@@ -163,6 +163,17 @@ def test_w002_nobody_can_tell(on_s3, make_s3, options, conditional_writes):
     assert stored(make_s3()) == []
 
 
+@pytest.mark.parametrize("options", [{}, {"unique_names": True}, {"file_overwrite": True}], ids=str)
+def test_e005_no_bucket(on_s3, requests_sent, options):
+    on_s3(bucket_name=None, **options)
+    (message,) = found_before_deploying().values()
+    assert message.id == "athumb_storage.E005"
+    assert message.is_serious()
+    assert message.msg == "S3ThumbnailStorage has no bucket."
+    assert message.hint == "Set the storage's option bucket_name, or the setting AWS_STORAGE_BUCKET_NAME."
+    assert requests_sent == []
+
+
 @pytest.mark.parametrize("option", ["unique_names", "file_overwrite"])
 def test_where_no_name_is_claimed_nothing_is_tried(on_s3, requests_sent, option):
     on_s3(**{option: True})

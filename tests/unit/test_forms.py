@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
+from django.core.validators import FileExtensionValidator
 from django.db import models
 from django.test.utils import isolate_apps
 from django.urls import path
@@ -419,8 +420,42 @@ class TestWithoutUpload:
         assert form.errors["image"] == ["Ensure this filename has at most 5 characters (it has 7)."]
 
     def test_an_extension_that_is_none_of_an_image(self):
-        (error,) = product_form(draw(), name="cat.html").errors["image"]
-        assert error.startswith("File extension “html” is not allowed.")
+        assert product_form(draw(), name="cat.html").errors["image"] == [
+            "File extension “html” is not allowed. Allowed extensions are: "
+            "jpg, jpeg, jpe, jfif, png, apng, gif, webp, avif, avifs, bmp, dib, tif, tiff."
+        ]
+
+    @pytest.mark.parametrize("allowed", [["JPEG", "PNG"], ["webp"]])
+    def test_only_extensions_of_the_formats_that_are_allowed(self, settings, allowed):
+        settings.STORAGES = {
+            **settings.STORAGES,
+            "default": {"BACKEND": f"{__name__}.Watched", "OPTIONS": {"allowed_formats": allowed}},
+        }
+        (error,) = product_form(draw(format=allowed[0]), name="cat.psd").errors["image"]
+        listed = {"JPEG": "jpg, jpeg, jpe, jfif, png, apng", "webp": "webp"}[allowed[0]]
+        assert error == f"File extension “psd” is not allowed. Allowed extensions are: {listed}."
+
+    def test_a_storage_that_makes_no_thumbs_keeps_djangos_rule(self, settings):
+        settings.STORAGES = {
+            **settings.STORAGES,
+            "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+        }
+        assert product_form(draw(), name="cat.psd").is_valid()
+        assert product_form(draw(), name="cat.html").errors["image"][0].startswith("File extension “html” is not")
+
+    def test_a_forms_own_validators_count_as_well(self):
+        field = CheckedImageField(
+            validator=product_form(draw()).fields["image"]._validator, validators=[FileExtensionValidator(["png"])]
+        )
+        with pytest.raises(ValidationError, match="Allowed extensions are: png"):
+            field.clean(SimpleUploadedFile("cat.jpg", draw()))
+
+    @pytest.mark.django_db
+    def test_the_extension_of_a_stored_file_keeps_no_row_from_being_edited(self, memory):
+        product = Product.objects.create(name="Cat", image="old.html")
+        form = ProductForm({"name": "Dog"}, instance=product)
+        form.fields["image"].disabled = True
+        assert form.is_valid(), form.errors
 
     def test_what_is_no_file(self):
         form = ProductForm({"name": "Cat"}, {"image": "cat.jpg"})

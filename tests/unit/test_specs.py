@@ -89,6 +89,20 @@ def test_a_wrong_crop_is_named(crop):
     assert repr(crop) in str(info.value)
 
 
+@pytest.mark.parametrize(
+    ("crop", "places"),
+    [
+        ("middle", "left nor center nor right nor top nor bottom nor an amount such as 50% or 10px"),
+        ("middle top", "left nor center nor right nor an amount such as 50% or 10px"),
+        ("left middle", "top nor center nor bottom nor an amount such as 50% or 10px"),
+    ],
+)
+def test_a_place_that_is_none_is_told_which_there_are(crop, places):
+    with pytest.raises(InvalidThumb) as info:
+        Thumb(size=(9, 9), crop=crop)
+    assert str(info.value) == f"option 'crop': {crop!r}: 'middle' is neither {places}"
+
+
 @pytest.mark.parametrize("crop", [1, 0.5, ("left", "top"), object])
 def test_a_crop_that_is_no_place_is_named(crop):
     with pytest.raises(InvalidThumb, match=r"option 'crop'.*is neither True nor a place"):

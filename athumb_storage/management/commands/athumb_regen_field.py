@@ -46,7 +46,7 @@ class Command(BaseCommand):
             self._report(result, verbosity)
             if verbosity and time.monotonic() - reported >= PROGRESS_EVERY:
                 reported = time.monotonic()
-                self.stdout.write(f"{counts.total()}/{total} rows, at {result.name!r}")
+                self.stdout.write(f"{counts.total()}/{_rows(total)}, at {result.name!r}")
         return counts
 
     def _report(self, result: Result, verbosity: int) -> None:
@@ -57,15 +57,21 @@ class Command(BaseCommand):
 
     def _summarise(self, counts: Counter[Outcome], dry_run: bool) -> None:
         summary = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome)
-        self.stdout.write(f"{'Dry run, nothing stored: ' if dry_run else ''}{counts.total()} rows: {summary}.")
+        self.stdout.write(f"{'Dry run, nothing stored: ' if dry_run else ''}{_rows(counts.total())}: {summary}.")
         if counts[Outcome.FAILED]:
-            raise CommandError(f"{counts[Outcome.FAILED]} of {counts.total()} rows failed.")
+            raise CommandError(f"{counts[Outcome.FAILED]} of {_rows(counts.total())} failed.")
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'' if count == 1 else 's'}"
 
 
 def _model(label: str) -> type[models.Model]:
     try:
         return apps.get_model(label)
-    except (LookupError, ValueError) as error:
+    except ValueError as error:
+        raise CommandError(f"There is no model {label!r}: write app_label.Model, such as store.Product.") from error
+    except LookupError as error:
         raise CommandError(f"There is no model {label!r}: {error}") from error
 
 

@@ -139,8 +139,15 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
     def bucket(self) -> Any:
         return self.connection.Bucket(self.bucket_name)
 
+    def _normalize_name(self, name: str) -> str:
+        # Whatever is asked of S3 is about a name. Not said earlier, because many commands do without the bucket.
+        if not self.bucket_name:
+            setting = "the option bucket_name or the setting AWS_STORAGE_BUCKET_NAME"
+            raise ImproperlyConfigured(f"{type(self).__name__} has no bucket: set {setting}.")
+        return str(super()._normalize_name(name))
+
     def _key_on_s3(self, name: str) -> str:
-        return str(self._normalize_name(clean_name(name)))
+        return self._normalize_name(clean_name(name))
 
     # Saving
 
@@ -158,10 +165,10 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         return get_available_overwrite_name(name, max_length)  # type: ignore[no-any-return]  # taken or not, a write tells
 
     def exists(self, name: str) -> bool:
-        return self._target(name).head() is not None
+        # The root is there, as Django's storages say; S3 has no object without a name to ask for.
+        return clean_name(name) == "" or self._target(name).head() is not None
 
-    def _refuse_long(self, name: str) -> None:
-        keys = [name, *self._lookup.keys(name)]
+    def _refuse_long(self, keys: Iterable[str]) -> None:
         refuse_long(map(self._key_on_s3, keys), _LONGEST_KEY)
 
     def _target(self, name: str) -> Target:

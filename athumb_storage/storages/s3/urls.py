@@ -71,6 +71,7 @@ class UnsignedUrls:
 
     def __init__(self, storage: Storage) -> None:
         self._key = storage._key_on_s3
+        start = self._key("x")[:-1]  # which says so where there is no bucket
         self._quote: Callable[[str], str]
         if storage.custom_domain:
             self._root = f"{storage.url_protocol}//{storage.custom_domain}/"
@@ -78,7 +79,7 @@ class UnsignedUrls:
         else:
             self._root = _bucket_url(storage)
             self._quote = _percent_encoded
-        self._start = self._root + self._quote(self._key("x"))[:-1]
+        self._start = self._root + self._quote(start)
 
     def url(self, name: str) -> str:
         if _is_plain(name):

@@ -90,6 +90,17 @@ def test_summary_failures_and_exit_status(without_thumbs):
     assert missing.startswith(f"Failed: 'products/gone.jpg' (row {gone.pk}): FileNotFoundError: ")
 
 
+def test_one_row_is_one_row(monkeypatch):
+    monkeypatch.setattr(athumb_regen_field, "PROGRESS_EVERY", 0)
+    Product.objects.create(image="products/gone.jpg")
+    run = Run("shop.Product", "image")
+    assert run.lines == [
+        "1/1 row, at 'products/gone.jpg'",
+        "1 row: 0 generated, 0 not an image, 0 without a file, 0 repeated, 1 failed.",
+    ]
+    assert str(run.error) == "1 of 1 row failed."
+
+
 def test_no_rows():
     assert Run("shop.Product", "image").lines == [
         "0 rows: 0 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."
@@ -110,7 +121,7 @@ class TestProgress:
     def test_not_when_told_to_be_quiet(self, without_thumbs):
         without_thumbs()
         assert Run("shop.Product", "image", verbosity=0).lines == [
-            "1 rows: 1 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."
+            "1 row: 1 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."
         ]
 
 
@@ -152,7 +163,7 @@ def test_dry_run(without_thumbs):
     run = Run("shop.Product", "image", "--dry-run")
     assert thumbs_of(name) == []
     assert run.lines == [
-        "Dry run, nothing stored: 1 rows: 1 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."
+        "Dry run, nothing stored: 1 row: 1 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."
     ]
 
 
@@ -166,7 +177,7 @@ class TestDerivedModels:
         book = without_thumbs("book.jpg", model=Book).image.name
         other = without_thumbs("other.jpg").image.name
         run = Run("shop.Book", "image")
-        assert run.lines == ["1 rows: 1 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."]
+        assert run.lines == ["1 row: 1 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."]
         assert (thumbs_of(book), thumbs_of(other)) == (ALL, [])
 
     def test_the_parent_has_the_rows_of_its_children(self, without_thumbs):
@@ -180,7 +191,7 @@ def test_database(without_thumbs):
     here = without_thumbs("here.jpg").image.name
     there = without_thumbs("there.jpg", database="other").image.name
     run = Run("shop.Product", "image", "--database", "other")
-    assert run.lines == ["1 rows: 1 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."]
+    assert run.lines == ["1 row: 1 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."]
     assert (thumbs_of(here), thumbs_of(there)) == ([], ALL)
 
 
@@ -202,7 +213,12 @@ def test_a_plain_field_on_a_storage_with_thumbs():
 @pytest.mark.parametrize(
     ("model", "field", "message"),
     [
-        ("product", "image", "There is no model 'product'"),
+        ("product", "image", "There is no model 'product': write app_label.Model, such as store.Product."),
+        (
+            "a.shop.Product",
+            "image",
+            "There is no model 'a.shop.Product': write app_label.Model, such as store.Product.",
+        ),
         ("nowhere.Product", "image", "There is no model 'nowhere.Product'"),
         ("shop.Nothing", "image", "There is no model 'shop.Nothing'"),
         ("shop.Product", "picture", "Product has no field named 'picture'"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
 
 import pytest
 from django.core.files.base import ContentFile, File
@@ -172,3 +174,29 @@ def test_a_parameter_joins_those_that_are_there(settings):
     shelf = Tagged(thumbs=THUMBS)
     assert shelf.url_for_thumb("cat.jpg", "small").endswith("?tag=x&cbust=7")
     assert shelf.url_for_thumb("cat.jpg", "small", tag="y").endswith("?tag=y&cbust=7")
+
+
+class TestArgumentsThatDjangoTakes:
+    """What Django's own storages do with odd arguments."""
+
+    @pytest.fixture
+    def storage(self, make_storage):
+        return make_storage(thumbs={"small": {"size": (30, 30)}})
+
+    @pytest.mark.parametrize("name", ["", "."])
+    def test_the_root_is_there(self, storage, name):
+        storage.save("cat.jpg", upload())
+        assert storage.exists(name)
+
+    def test_a_path_is_as_good_as_a_name(self, storage):
+        path = PurePosixPath("photos/cat.jpg")
+        name = storage.save(path, upload())
+        assert name == "photos/cat.jpg"
+        assert storage.thumb_key(path, "small") == storage.thumb_key(name, "small")
+        url = storage.url_for_thumb(path, "small")
+        assert urlsplit(url).path == urlsplit(storage.url_for_thumb(name, "small")).path
+        assert storage.generate_thumbs(path) == {"small": "photos/cat.jpg.thumbs/small.jpg"}
+        storage.delete_thumbs(path)
+        assert stored(storage) == [name]
+        storage.delete(path)
+        assert stored(storage) == []

@@ -288,6 +288,12 @@ class TestEmpty:
         assert not caplog.records
 
 
+FORGOTTEN = (
+    "The thumb name large is empty, or there is no such variable. "
+    "A name itself needs quotes: {% thumbnail file 'large' %}."
+)
+
+
 def no_url_cases():
     plain_storage = FileSystemStorage()
     thumbless = FileWithThumbsField(storage=InMemoryThumbnailStorage())
@@ -295,7 +301,8 @@ def no_url_cases():
     return {
         "unknown name": (Product(image="cat.jpg").image, "'80x80'", UnknownThumb, "'50x50_cropped', '60x60', 'large'"),
         "unknown unquoted": (Product(image="cat.jpg").image, "80x80", UnknownThumb, "'60x60'"),
-        "unset variable": (Product(image="cat.jpg").image, "nope", UnknownThumb, "'60x60'"),
+        "forgotten quotes": (Product(image="cat.jpg").image, "large", AthumbError, FORGOTTEN),
+        "empty name": (Product(image="cat.jpg").image, "''", AthumbError, "The thumb name '' is empty"),
         "plain field": (Plain(file="cat.jpg").file, "'60x60'", UnknownThumb, "'cover'"),
         "field without thumbs": (thumbless.attr_class(None, thumbless, "cat.jpg"), "'x'", UnknownThumb, "none"),
         "storage without thumbs": (field_file(plain_storage), "'60x60'", AthumbError, "has no thumbs"),
@@ -314,7 +321,8 @@ class Fake(models.Model):
     params=[
         "unknown name",
         "unknown unquoted",
-        "unset variable",
+        "forgotten quotes",
+        "empty name",
         "plain field",
         "field without thumbs",
         "storage without thumbs",

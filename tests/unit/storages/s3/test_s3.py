@@ -25,6 +25,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -831,3 +832,33 @@ def test_every_request_has_the_object_parameters_that_it_takes(make_s3, exchange
         what = f"{request.method} {request.url}"
         assert request.headers["x-amz-request-payer"] == b"requester", what
         assert request.headers["x-amz-expected-bucket-owner"] == b"123456789012", what
+
+
+# Without a bucket
+
+USES = {
+    "save": lambda storage: storage.save("cat.jpg", upload()),
+    "open": lambda storage: storage.open("cat.jpg"),
+    "exists": lambda storage: storage.exists("cat.jpg"),
+    "size": lambda storage: storage.size("cat.jpg"),
+    "listdir": lambda storage: storage.listdir(""),
+    "delete": lambda storage: storage.delete("cat.jpg"),
+    "delete_thumbs": lambda storage: storage.delete_thumbs("cat.jpg"),
+    "generate_thumbs": lambda storage: storage.generate_thumbs("cat.jpg"),
+    "url": lambda storage: storage.url("cat.jpg"),
+    "url_for_thumb": lambda storage: storage.url_for_thumb("cat.jpg", "small"),
+    "url_as_attachment": lambda storage: storage.url_as_attachment("cat.jpg"),
+    "honours_conditional_writes": lambda storage: storage.honours_conditional_writes(),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+@pytest.mark.parametrize("options", [{}, {"signed_url_window": 60}, {"querystring_auth": False}], ids=str)
+def test_without_a_bucket_the_first_use_says_what_to_set(make_s3, requests_sent, use, options):
+    storage = make_s3(bucket_name=None, thumbs=ONE, **options)
+    with pytest.raises(ImproperlyConfigured) as caught:
+        use(storage)
+    assert str(caught.value) == (
+        "S3ThumbnailStorage has no bucket: set the option bucket_name or the setting AWS_STORAGE_BUCKET_NAME."
+    )
+    assert requests_sent == []
