@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any, Final, Protocol
 
 from django.conf import settings
@@ -29,16 +30,18 @@ class ImageUploadExtensionValidator(FileExtensionValidator):
     """django-athumb's rule: a file has one of the extensions in the setting `ALLOWABLE_THUMBNAIL_EXTENSIONS`.
 
     Without that setting these are png, jpg, jpeg and gif; with `allowed_extensions` the setting is not asked. Capitals
-    do not matter.
+    do not matter. The codes of its errors are django-athumb's: "extension_not_allowed", and "no_extension".
     """
 
+    code = "extension_not_allowed"
+
     def __call__(self, value: Any) -> None:
-        if self.allowed_extensions is None:
+        allowed = self.allowed_extensions
+        if allowed is None:
             # Read now and not when the validator is made: a test may override it.
             allowed = getattr(settings, "ALLOWABLE_THUMBNAIL_EXTENSIONS", SEED_EXTENSIONS)
-            FileExtensionValidator(allowed, self.message, self.code)(value)
-        else:
-            super().__call__(value)
+        is_bare = self.code == type(self).code and not PurePath(value.name).suffix
+        FileExtensionValidator(allowed, self.message, "no_extension" if is_bare else self.code)(value)
 
 
 def validate_allowable_extension(value: Any) -> None:

@@ -64,13 +64,41 @@ class TestExtensions:
             assert caught.value.messages == [
                 "File extension “exe” is not allowed. Allowed extensions are: png, jpg, jpeg, gif."
             ]
-            assert caught.value.code == "invalid_extension"
+            assert caught.value.code == "extension_not_allowed"
         with translation.override("de"):
             assert caught.value.messages[0].startswith("Dateiendung „exe“ ist nicht erlaubt.")
+
+    @pytest.mark.parametrize("allowed", [None, ["png"]])
+    @pytest.mark.parametrize(
+        ("name", "code"), [("cat", "no_extension"), ("a.b/cat", "no_extension"), ("cat.exe", "extension_not_allowed")]
+    )
+    def test_the_codes_are_those_of_django_athumb(self, allowed, name, code):
+        with pytest.raises(ValidationError) as caught:
+            ImageUploadExtensionValidator(allowed)(named(name))
+        assert caught.value.code == code
+
+    @isolate_apps("tests.shop")
+    def test_a_fields_own_words_are_found_by_these_codes(self):
+        class Thing(models.Model):
+            file = models.FileField(
+                validators=[ImageUploadExtensionValidator()],
+                error_messages={"no_extension": "Name it.", "extension_not_allowed": "Not that."},
+            )
+
+            class Meta:
+                app_label = "shop"
+
+        for name, words in [("cat", "Name it."), ("cat.exe", "Not that.")]:
+            with pytest.raises(ValidationError) as caught:
+                Thing(file=named(name)).full_clean()
+            assert caught.value.message_dict == {"file": [words]}
 
     def test_a_message_of_the_projects_own(self):
         with pytest.raises(ValidationError, match="No") as caught:
             ImageUploadExtensionValidator(message="No", code="own")(named("a.exe"))
+        assert caught.value.code == "own"
+        with pytest.raises(ValidationError, match="No") as caught:
+            ImageUploadExtensionValidator(message="No", code="own")(named("a"))
         assert caught.value.code == "own"
 
     @pytest.mark.parametrize("arguments", [{}, {"allowed_extensions": ["png", "webp"]}, {"message": "No"}])
@@ -134,6 +162,6 @@ class TestExtensionsOfAField:
         Thing(image=upload("cat.png", format="PNG")).full_clean()
         with pytest.raises(ValidationError) as caught:
             Thing(image=upload("cat.jpg", data=draw()[:300])).full_clean()
-        assert {error.code for error in caught.value.error_dict["image"]} == {"invalid_extension", "invalid_image"}
+        assert {error.code for error in caught.value.error_dict["image"]} == {"extension_not_allowed", "invalid_image"}
         *_, kwargs = Thing._meta.get_field("image").deconstruct()
         assert kwargs["validators"] == [ImageUploadExtensionValidator(["png"])]

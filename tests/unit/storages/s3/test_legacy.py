@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import ContentFile
 
 from athumb_storage.storages import S3ThumbnailStorage
 from tests.conftest import THUMBS, upload
@@ -50,6 +52,46 @@ def test_headers_are_object_parameters(settings, make_s3, s3_server, bucket):
         found = s3_server.client().head_object(Bucket=bucket, Key=key)
         assert (found["CacheControl"], found["ContentLanguage"]) == ("max-age=9", "en")
         assert {name.lower(): value for name, value in found["Metadata"].items()}["author"] == "me"
+
+
+AMAZONS = {
+    "x-amz-grant-full-control": "id=1",
+    "x-amz-grant-read": "id=2",
+    "x-amz-grant-read-acp": "id=3",
+    "x-amz-grant-write-acp": "id=4",
+    "x-amz-server-side-encryption": "aws:kms",
+    "x-amz-server-side-encryption-aws-kms-key-id": "key-5",
+    "x-amz-storage-class": "STANDARD_IA",
+    "x-amz-tagging": "kind=photo",
+    "x-amz-website-redirect-location": "/cats/",
+}
+
+
+def test_headers_of_amazon_are_sent_as_they_were(settings, make_s3):
+    settings.AWS_HEADERS = AMAZONS
+    storage, sent = make_s3(), []
+
+    def answered(request, **_):
+        sent.append({name.lower(): value for name, value in request.headers.items()})
+        return AWSResponse(request.url, 200, {"ETag": '"1"'}, RawResponse())
+
+    # What servers make of each is not ours to test, and not all know all of them.
+    events = storage.client.meta.events
+    events.register("before-send.s3.PutObject", answered)
+    try:
+        storage.save("cat.txt", ContentFile(b"words"))
+    finally:
+        events.unregister("before-send.s3.PutObject", answered)
+    (headers,) = sent
+    texts = {name: value.decode() if isinstance(value, bytes) else value for name, value in headers.items()}
+    assert AMAZONS.items() <= texts.items()
+
+
+class RawResponse:
+    """The body of an answer: nothing."""
+
+    def stream(self):
+        return iter(())
 
 
 @pytest.mark.parametrize(
