@@ -5,13 +5,24 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-EXTENSIONS: Final = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "AVIF": "avif"}
+EXTENSIONS: Final = {
+    "JPEG": "jpg",
+    "PNG": "png",
+    "GIF": "gif",
+    "WEBP": "webp",
+    "AVIF": "avif",
+    "BMP": "bmp",
+    "TIFF": "tiff",
+}
 """The formats a thumb can be written in, with the extension of its key."""
+
+THUMB_FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
+"""Those of them that a project may ask for; in the others are the thumbs whose keys keep such an extension."""
 
 # In capitals, and as nearly all files spell it, which saves each URL a conversion.
 _CANONICAL: Final = {
     spelling: name
-    for name, extension in [*EXTENSIONS.items(), ("JPEG", "jpeg")]
+    for name, extension in [*EXTENSIONS.items(), ("JPEG", "jpeg"), ("TIFF", "tif")]
     for spelling in (name, extension, extension.upper())
 }
 
@@ -59,7 +70,7 @@ _BMP_HEADER_SIZES: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
 
 
 def canonical(name: str) -> str | None:
-    """`name` as this package spells the format ("jpg" -> "JPEG"), or None if no thumb can be written in it."""
+    """`name` as this package spells the format ("jpg" -> "JPEG"), or None if it is none we know."""
     return _CANONICAL.get(name) or _CANONICAL.get(name.upper())
 
 

@@ -76,6 +76,9 @@ class AthumbNaming:
     the names of originals, so there is neither a prefix nor a way back.
     """
 
+    keeps_extension: Final = True
+    """So that the extension tells the truth, the thumbs of `cat.bmp` are BMPs; with other namings they are not."""
+
     def key(self, name: str, variant: Variant) -> str:
         folder, slash, file_name = name.rpartition("/")
         stem, dot, extension = file_name.rpartition(".")

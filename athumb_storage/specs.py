@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from athumb_storage.exceptions import InvalidThumb, UnknownThumb
-from athumb_storage.formats import EXTENSIONS, canonical, format_of_name
+from athumb_storage.formats import EXTENSIONS, THUMB_FORMATS, canonical, format_of_name
 from athumb_storage.geometry import Size, parse_crop
 
 MAX_SIDE: Final = 16_383
@@ -57,9 +57,19 @@ class Thumb:
             raise InvalidThumb("option 'size' is missing")
         return cls(**options)
 
-    def format_for(self, name: str, fallback: str) -> str:
-        """The format this thumb has for an original called `name`: its own, else the name's, else `fallback`."""
-        return (canonical(self.format) if self.format else format_of_name(name)) or fallback
+    def format_for(self, name: str, fallback: str, *, keeps_extension: bool = False) -> str:
+        """The format this thumb has for an original called `name`: its own, else the name's, else `fallback`.
+
+        Args:
+            name: the original's name.
+            fallback: the format where nothing else tells one.
+            keeps_extension: whether the thumb's key has the extension of the name, so that what it says is the format,
+                even if no thumb would be in it otherwise.
+        """
+        if self.format:
+            return canonical(self.format) or fallback
+        told = format_of_name(name)
+        return told if told and (keeps_extension or told in THUMB_FORMATS) else fallback
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,8 +116,8 @@ def checked_format(format: object) -> str | None:  # noqa: A002, it is the optio
     """The format in capitals, as it was spelled (JPG stays JPG: old keys end in `.jpg` or `.jpeg`), or None."""
     if format is None:
         return None
-    if not isinstance(format, str) or not canonical(format):
-        raise InvalidThumb(f"option 'format': {format!r} is none of {', '.join(EXTENSIONS)}")
+    if not isinstance(format, str) or canonical(format) not in THUMB_FORMATS:
+        raise InvalidThumb(f"option 'format': {format!r} is none of {', '.join(THUMB_FORMATS)}")
     return format.upper()
 
 

@@ -38,7 +38,7 @@ _TURNS: Final = {
 """How pixels stored in an EXIF orientation are turned upright (Exif 2.32, tag 0x0112)."""
 
 _WITH_QUALITY: Final = frozenset({"JPEG", "WEBP", "AVIF"})
-_WITHOUT_ALPHA: Final = frozenset({"JPEG"})
+_WITHOUT_ALPHA: Final = frozenset({"JPEG", "BMP"})
 
 _CHUNK: Final = 1 << 20
 """How many bytes the decoder is fed at once; between two bites it wants the GIL, which others may hold."""

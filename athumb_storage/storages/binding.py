@@ -114,7 +114,7 @@ class ThumbLookup:
             thumb_name, spec, by_format = self._variants[thumb]
         except (KeyError, TypeError):  # not looked up yet, or nothing that can be a thumb
             thumb_name, spec, by_format = self._variants[thumb] = *self.resolve_thumb(thumb), {}
-        image_format = spec.format_for(name, self._options.fallback_format)
+        image_format = self._options.format_of(spec, name)
         try:
             return by_format[image_format]
         except KeyError:
@@ -122,9 +122,9 @@ class ThumbLookup:
 
     def variants(self, name: str, thumbs: Mapping[str, Thumb] | None = None) -> list[Variant]:
         """What is stored of these thumbs, by default of all, for an original called `name`."""
-        fallback = self._options.fallback_format
         wanted = self.thumbs if thumbs is None else thumbs
-        return [Variant.of(thumb_name, thumb, thumb.format_for(name, fallback)) for thumb_name, thumb in wanted.items()]
+        format_of = self._options.format_of
+        return [Variant.of(thumb_name, thumb, format_of(thumb, name)) for thumb_name, thumb in wanted.items()]
 
     def keys(self, name: str, thumbs: Mapping[str, Thumb] | None = None) -> list[str]:
         """Where these are stored."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Final
 
-from athumb_storage.formats import EXTENSIONS, MIME_TYPES, canonical
+from athumb_storage.formats import MIME_TYPES, THUMB_FORMATS, canonical
 from athumb_storage.naming import NAMINGS, Naming
 from athumb_storage.rendering import Limits
-from athumb_storage.specs import ThumbSet
+from athumb_storage.specs import Thumb, ThumbSet
 
 ON_ERROR: Final = ("raise", "skip")
 
@@ -50,6 +51,14 @@ class StorageOptions:
                 raise ValueError(f"option {option!r}: {error}") from error
         self.limits  # noqa: B018, it checks the four
 
+    def format_of(self, thumb: Thumb, name: str) -> str:
+        """The format that `thumb` has for an original called `name`."""
+        return thumb.format_for(name, self.fallback_format, keeps_extension=self._keeps_extension)
+
+    @cached_property
+    def _keeps_extension(self) -> bool:
+        return bool(getattr(self.naming, "keeps_extension", False))
+
     @property
     def limits(self) -> Limits:
         return Limits(
@@ -86,19 +95,21 @@ def _parse_naming(naming: str | Naming) -> Naming:
 
 def _parse_fallback(fallback: str) -> str:
     known = canonical(fallback)
-    if known is None:
-        raise ValueError(f"{fallback!r} is none of {', '.join(EXTENSIONS)}")
+    if known not in THUMB_FORMATS:
+        raise ValueError(f"{fallback!r} is none of {', '.join(THUMB_FORMATS)}")
     return known
 
 
 def _parse_formats(formats: Iterable[str]) -> frozenset[str]:
     if isinstance(formats, str):
         raise ValueError(f"a list of formats is wanted, not {formats!r}")  # noqa: TRY004
-    names = {name: canonical(name) or name.upper() for name in formats}
-    for name, known in names.items():
-        if known not in MIME_TYPES:
+    parsed = set()
+    for name in formats:
+        known = canonical(name)
+        if known is None:
             raise ValueError(f"{name!r} is none of {', '.join(MIME_TYPES)}")
-    return frozenset(names.values())
+        parsed.add(known)
+    return frozenset(parsed)
 
 
 _PARSERS: Final = {

@@ -167,6 +167,13 @@ def test_what_its_bytes_tell_is_stored_as_that_and_shown(make_s3, types_of):
         assert types_of(saved) == (content_type, None, None)
 
 
+@pytest.mark.parametrize(("extension", "format_"), [("bmp", "BMP"), ("tif", "TIFF"), ("TIFF", "TIFF")])
+def test_a_thumb_that_keeps_the_extension_is_stored_as_what_it_is(make_s3, types_of, extension, format_):
+    storage = make_s3(thumbs=ONE, naming="athumb")
+    storage.save(f"cat.{extension}", upload(format=format_))
+    assert types_of(f"cat_small.{extension}") == (IMAGES[format_], None, None)
+
+
 def test_a_heic_photo_is_no_video(make_s3, types_of):
     saved = make_s3().save("photo.heic", ContentFile(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(40)))
     assert types_of(saved)[0] != "video/mp4"

@@ -13,7 +13,7 @@ from tests.hostile.builder import jpeg_segment
 from tests.unit.rendering import quadrants, rendered, saved
 from tests.unit.rendering.test_colours import WIDE
 
-WRITTEN = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
+WRITTEN = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF")
 TRACES = (b"secret", b"Exif", b"eXIf", b"EXIF", b"XMP ", b"xap/1.0", b"ICC_", b"ICCP", b"acsp", b"Photoshop", b"tEXt")
 PICTURE = quadrants((300, 200))
 
@@ -69,7 +69,8 @@ def test_a_thumb_tells_nothing(name, format_):
         assert not [trace for trace in TRACES if trace in result.data]
         image = Image.open(io.BytesIO(result.data))
         assert not {"exif", "xmp", "comment", "icc_profile", "photoshop", "Comment", "mp"} & set(image.info)
-        assert not dict(image.getexif())
+        if format_ != "TIFF":  # whose tags say where its pixels are
+            assert not dict(image.getexif())
 
 
 @pytest.mark.parametrize("name", list(originals()))
@@ -88,6 +89,19 @@ def test_chunks_of_a_png_thumb(name):
         names.add(thumb[at + 4 : at + 8])
         at += 12 + struct.unpack(">I", thumb[at : at + 4])[0]
     assert names == {b"IHDR", b"IDAT", b"IEND"}
+
+
+@pytest.mark.parametrize("name", list(originals()))
+def test_tags_of_a_tiff_thumb(name):
+    """Those that its pixels cannot be read without (TIFF 6.0, section 8), and no second image."""
+    thumb = rendered(originals()[name], {"thumb": Thumb(size=(40, 40))}, "TIFF")["thumb"].data
+    order = {b"II": "<", b"MM": ">"}[thumb[:2]]
+    (at,) = struct.unpack(f"{order}I", thumb[4:8])
+    (count,) = struct.unpack_from(f"{order}H", thumb, at)
+    tags = {struct.unpack_from(f"{order}H", thumb, at + 2 + 12 * number)[0] for number in range(count)}
+    needed = {256, 257, 258, 259, 262, 273, 278, 279}  # size, bits, compression, colours, strips
+    assert needed <= tags <= needed | {277, 284, 338}  # samples a pixel and how they lie, transparency
+    assert struct.unpack_from(f"{order}I", thumb, at + 2 + 12 * count) == (0,)
 
 
 @pytest.mark.parametrize("format_", WRITTEN)

@@ -49,9 +49,7 @@ def _check_thumbs(storage, name, data):
     assert size is not None, "thumbs of what has no size"
     for thumb_name, thumb in storage.thumbs.items():
         image = image_in(storage, keys[thumb_name])
-        assert image.format == thumb.format_for(name, storage.options.fallback_format), (
-            f"{thumb_name} is {image.format}"
-        )
+        assert image.format == storage.options.format_of(thumb, name), f"{thumb_name} is {image.format}"
         assert image.size == place(size, thumb).size, f"{thumb_name} is {image.size} of {size}"
 
 

@@ -5,7 +5,16 @@ import io
 import pytest
 from PIL import Image
 
-from athumb_storage.formats import EXTENSIONS, HEAD_SIZE, MIME_TYPES, canonical, content_type_of, format_of_name, sniff
+from athumb_storage.formats import (
+    EXTENSIONS,
+    HEAD_SIZE,
+    MIME_TYPES,
+    THUMB_FORMATS,
+    canonical,
+    content_type_of,
+    format_of_name,
+    sniff,
+)
 
 
 def saved(format_, mode="RGB", **options):
@@ -92,8 +101,10 @@ def test_a_file_name_says_nothing_of_the_content():
         ("gif", "GIF"),
         ("webp", "WEBP"),
         ("AVIF", "AVIF"),
-        ("tiff", None),
-        ("bmp", None),
+        ("tif", "TIFF"),
+        ("Tiff", "TIFF"),
+        ("BMP", "BMP"),
+        ("svg", None),
         ("", None),
         ("image/png", None),
     ],
@@ -114,7 +125,8 @@ def test_names_of_formats(name, expected):
         ("cat.", None),
         ("photos.jpg/cat", None),
         ("cat.jpg ", None),
-        ("cat.tif", None),
+        ("cat.tif", "TIFF"),
+        ("cat.heic", None),
         ("", None),
     ],
 )
@@ -123,7 +135,7 @@ def test_formats_of_names(name, expected):
 
 
 def test_every_format_of_a_thumb_has_a_content_type():
-    assert set(EXTENSIONS) <= set(MIME_TYPES)
+    assert set(THUMB_FORMATS) <= set(EXTENSIONS) == set(MIME_TYPES)
     assert all(canonical(extension) == format_ for format_, extension in EXTENSIONS.items())
 
 

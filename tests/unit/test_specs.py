@@ -175,6 +175,15 @@ def test_the_format_follows_the_name_and_then_the_fallback(name, expected):
     assert Thumb(size=(9, 9)).format_for(name, "WEBP") == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a.bmp", "BMP"), ("a.TIF", "TIFF"), ("a.tiff", "TIFF"), ("a.jpg", "JPEG"), ("a.gz", "WEBP"), ("a", "WEBP")],
+)
+def test_an_extension_that_is_kept_tells_every_format(name, expected):
+    assert Thumb(size=(9, 9)).format_for(name, "WEBP", keeps_extension=True) == expected
+    assert Thumb(size=(9, 9), format="png").format_for(name, "WEBP", keeps_extension=True) == "PNG"
+
+
 def test_a_thumb_is_frozen_and_hashable():
     thumb = Thumb(size=(9, 9))
     with pytest.raises(FrozenInstanceError):

@@ -11,7 +11,7 @@ from django.core.exceptions import SuspiciousFileOperation
 
 from athumb_storage import Thumb, UnknownThumb
 from athumb_storage.contrib.testing.base import KEYS, THUMBS, Contract, MakeStorage
-from athumb_storage.contrib.testing.files import image_in, upload
+from athumb_storage.contrib.testing.files import colour_at, content_of, image_in, upload
 from athumb_storage.specs import Variant
 
 
@@ -140,6 +140,30 @@ class NamingContract(Contract):
         assert image_in(storage, key).size == (30, 20)
         storage.delete(name)
         assert self.stored(storage) == []
+
+    @pytest.mark.parametrize(
+        ("name", "key", "fmt", "magic"),
+        [
+            ("cat.bmp", "cat_small.bmp", "BMP", b"BM"),
+            ("cat.BMP", "cat_small.BMP", "BMP", b"BM"),
+            ("cat.tif", "cat_small.tif", "TIFF", b"II*\0"),
+            ("cat.tiff", "cat_small.tiff", "TIFF", b"II*\0"),
+            ("cat.gif", "cat_small.gif", "GIF", b"GIF8"),
+            ("cat.tar.gz", "cat.tar_small.gz", "PNG", b"\x89PNG"),
+            ("cat", "cat_small.png", "PNG", b"\x89PNG"),
+        ],
+    )
+    def test_the_naming_of_athumb_keeps_the_extension_and_its_format(
+        self, make_storage: MakeStorage, name: str, key: str, fmt: str, magic: bytes
+    ) -> None:
+        storage = make_storage(thumbs={"small": {"size": (30, 30)}}, naming="athumb", fallback_format="png")
+        storage.save(name, upload(format="BMP"))
+        assert self.stored(storage) == sorted([name, key])
+        assert storage.generate_thumbs(name) == {"small": key}
+        assert content_of(storage, key).startswith(magic)
+        image = image_in(storage, key)
+        assert (image.format, image.size) == (fmt, (30, 20))
+        assert colour_at(image, 5, 5) == (255, 0, 0)
 
     def test_a_naming_of_the_projects_own(self, make_storage: MakeStorage) -> None:
         storage = make_storage(thumbs=THUMBS, naming=Elsewhere())

@@ -92,11 +92,11 @@ def test_a_palette_is_scaled_as_colours_not_as_indices():
     ],
     ids=["rgba", "gif", "webp", "tiff", "palette", "colour key", "deep", "deep colour key"],
 )
-@pytest.mark.parametrize("format_", ["PNG", "WEBP", "AVIF", "GIF", "JPEG"])
+@pytest.mark.parametrize("format_", ["PNG", "WEBP", "AVIF", "GIF", "TIFF", "JPEG", "BMP"])
 def test_transparency_is_kept_or_flattened_on_white(data, format_):
     left, right = sides_of(thumb_of(data, format_, size=(20, 20)), "RGBA")
     assert left == near((255, 0, 0, 255))
-    if format_ == "JPEG":
+    if format_ in ("JPEG", "BMP"):
         assert right == near((255, 255, 255, 255))
     else:
         assert right[3] == 0

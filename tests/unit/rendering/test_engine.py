@@ -212,7 +212,7 @@ def test_where_a_crop_begins(crop, tall_crop, first, tall):
 
 
 @pytest.mark.parametrize("original", [*FORMATS, "BMP", "TIFF"])
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", [*FORMATS, "BMP", "TIFF"])
 def test_the_bytes_are_of_the_format_that_is_ordered(format_, original):
     result = rendered(saved(quadrants(), original), {"thumb": Thumb(size=(60, 60))}, format_)["thumb"]
     image = decoded(result.data)

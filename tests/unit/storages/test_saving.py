@@ -109,6 +109,14 @@ def test_a_refused_image_replaces_nothing_even_where_uploads_replace(make_s3):
     assert stored(storage) == KEYS
 
 
+@pytest.mark.parametrize("name", ["cat.jpg", "cat.bmp"])
+def test_what_is_no_image_leaves_no_thumbs_of_the_image_that_it_replaces(make_s3, name):
+    storage = make_s3(thumbs=THUMBS, file_overwrite=True, naming="athumb")
+    storage.save(name, upload())
+    storage.save(name, ContentFile(b"some text"))
+    assert stored(storage) == [name]
+
+
 def test_a_failed_upload_does_not_remove_what_it_has_replaced(make_s3, caplog):
     storage = make_s3(thumbs=THUMBS, file_overwrite=True)
     storage.save("cat.jpg", upload(color="red"))
