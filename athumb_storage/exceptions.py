@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
+def shown(name: str | None) -> str:
+    """A name as errors repeat it: a hostile one may be a megabyte long."""
+    return repr(name if name is None or len(name) <= 300 else f"{name[:200]}…{name[-80:]}")
+
+
 class AthumbError(Exception):
     """The base of every error this package raises."""
 
@@ -54,7 +59,7 @@ class UploadFailed(AthumbError):
     def __init__(self, name: str, reason: object, left_behind: Iterable[str] = ()) -> None:
         self.name = name
         self.left_behind = tuple(left_behind)
-        message = f"Could not store {name!r} with its thumbs: {reason}"
+        message = f"Could not store {shown(name)} with its thumbs: {reason}"
         if self.left_behind:
             message += f" (left behind: {', '.join(self.left_behind)})"
         super().__init__(message)

@@ -62,6 +62,9 @@ _OTHER_TYPES: Final = (
 From the WHATWG MIME Sniffing Standard, sections 6.2 and 6.4, and of FLAC from RFC 9639, section 8.
 """
 
+INERT_TYPES: Final = frozenset({*MIME_TYPES.values(), "video/mp4", "audio/wav", *dict(_OTHER_TYPES).values()})
+"""All content types that bytes can tell; a browser that is told one of them runs nothing."""
+
 HEAD_SIZE: Final = 32
 """How many bytes of a file `sniff` wants to see."""
 

@@ -15,7 +15,7 @@ from django.core.files.storage import Storage
 
 from athumb_storage import conf
 from athumb_storage.concurrency import ThisThread, Threads
-from athumb_storage.exceptions import AthumbError, UploadedImageIsUnreadableError
+from athumb_storage.exceptions import AthumbError, UploadedImageIsUnreadableError, shown
 from athumb_storage.formats import MIME_TYPES
 from athumb_storage.naming import Naming, is_marked, unmarked
 from athumb_storage.rendering import verify_decodable
@@ -196,6 +196,11 @@ class ThumbnailStorageMixin(_Base):
             TooLong: one is.
         """
 
+    def open(self, name: str, mode: str = "rb") -> File[Any]:
+        if set(mode) & set("wax+"):
+            refuse_thumb_names(safe_name(name), self.options.naming)
+        return super().open(name, mode)
+
     # Saving
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
@@ -220,7 +225,9 @@ class ThumbnailStorageMixin(_Base):
         with Source(content) as source:
             image_format = saving.allowed_format(self, source)
             if image_format is None:
-                raise UploadedImageIsUnreadableError(f"{content.name!r} is not an image of a format that is accepted.")
+                raise UploadedImageIsUnreadableError(
+                    f"{shown(content.name)} is not an image of a format that is accepted."
+                )
             reader: Any = content if source.content is content else source.open()
             image = verify_decodable(reader, image_format, self.options.limits)
             content.seek(0)

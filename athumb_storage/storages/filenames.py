@@ -9,6 +9,7 @@ from typing import Final
 
 from django.core.exceptions import SuspiciousFileOperation
 
+from athumb_storage.exceptions import shown
 from athumb_storage.naming import Naming
 
 Alternative = Callable[[str, str], str]
@@ -22,6 +23,11 @@ _BIDI_CONTROLS: Final = dict.fromkeys(
 _REFUSED: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Control characters, halves of surrogate pairs, and line ends, by their general category in Unicode."""
 
+_NOT_IN_XML: Final = frozenset("\ufffe\uffff")
+"""What no XML may hold besides those, so that S3 could store it and neither list nor delete it:
+https://www.w3.org/TR/xml/#charsets
+"""
+
 
 class TooLong(SuspiciousFileOperation):
     """There is no room for a name or a key."""
@@ -34,8 +40,8 @@ def safe_name(name: str) -> str:
         SuspiciousFileOperation: it has characters that no file name needs, or nothing is left of the file's name.
     """
     name = str(name).replace("\\", "/")
-    if any(unicodedata.category(character) in _REFUSED for character in name):
-        raise SuspiciousFileOperation(f"{name!r} has characters that cannot be in a file name.")
+    if any(unicodedata.category(character) in _REFUSED or character in _NOT_IN_XML for character in name):
+        raise SuspiciousFileOperation(f"{shown(name)} has characters that cannot be in a file name.")
     folder, slash, file_name = name.translate(_BIDI_CONTROLS).rpartition("/")
     return f"{folder}{slash}{_trimmed(file_name, name)}"
 
@@ -45,7 +51,7 @@ def _trimmed(file_name: str, name: str) -> str:
         return file_name
     trimmed = file_name.rstrip(". ")
     if not trimmed:
-        raise SuspiciousFileOperation(f"{name!r} cannot be stored: nothing would be left of the file's name.")
+        raise SuspiciousFileOperation(f"{shown(name)} cannot be stored: nothing would be left of the file's name.")
     return trimmed
 
 
@@ -57,7 +63,7 @@ def refuse_thumb_names(name: str, naming: Naming) -> None:
     """
     path = posixpath.normpath(name)  # "." and double slashes lead to the same place
     if naming.original(f"{path}/thumb") is not None or naming.original(path) is not None:
-        raise SuspiciousFileOperation(f"{name!r} cannot be stored: thumbs are stored under names like this.")
+        raise SuspiciousFileOperation(f"{shown(name)} cannot be stored: thumbs are stored under names like this.")
 
 
 def refuse_long(keys: Iterable[str], limit: int) -> None:
@@ -69,7 +75,7 @@ def refuse_long(keys: Iterable[str], limit: int) -> None:
     for key in keys:
         length = len(key.encode())
         if length > limit:
-            raise TooLong(f"{key!r} cannot be stored: it is {length} bytes long, more than {limit}.")
+            raise TooLong(f"{shown(key)} cannot be stored: it is {length} bytes long, more than {limit}.")
 
 
 def another_name(name: str, max_length: int | None, alternative: Alternative) -> str:
@@ -87,6 +93,6 @@ def another_name(name: str, max_length: int | None, alternative: Alternative) ->
             return other
         if excess >= len(root):
             raise SuspiciousFileOperation(
-                f"{name!r} cannot be shortened to {max_length} characters: allow more in the field's max_length."
+                f"{shown(name)} cannot be shortened to {max_length} characters: allow more in the field's max_length."
             )
         root = root[:-excess]

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from django.core.exceptions import SuspiciousFileOperation
 
 from athumb_storage.concurrency import ThisThread, Threads
-from athumb_storage.exceptions import AthumbError, UploadedImageIsUnreadableError, UploadFailed
+from athumb_storage.exceptions import AthumbError, UploadedImageIsUnreadableError, UploadFailed, shown
 from athumb_storage.formats import MIME_TYPES, format_of_name, sniff
 from athumb_storage.naming import marked
 from athumb_storage.rendering import Rendered, render, stripped, verify_decodable
@@ -76,7 +76,7 @@ def accepted_format(storage: Storage, name: str, source: Source) -> str | None:
     image_format = allowed_format(storage, source)
     # An image that may not be opened cannot be stripped either.
     if image_format is None and (images_only or (is_stripped and sniff(source.head()))):
-        raise UploadedImageIsUnreadableError(f"{name!r} is not an image of a format that is accepted.")
+        raise UploadedImageIsUnreadableError(f"{shown(name)} is not an image of a format that is accepted.")
     return image_format
 
 
@@ -86,21 +86,23 @@ def naming_the_file(name: str) -> Iterator[None]:
     try:
         yield
     except AthumbError as error:
-        raise type(error)(f"{name!r}: {error}") from error
+        raise type(error)(f"{shown(name)}: {error}") from error
 
 
 @contextmanager
 def original_of(storage: Storage, name: str, source: Source, image_format: str) -> Iterator[Source]:
     """The original as it is stored: with or without its metadata."""
-    if not storage.options.strip_original:
-        yield source
-        return
-    with source.open() as reader:
-        with naming_the_file(name):
-            storage.options.limits.check_bytes(source.size)
-            bare = Source(source.content, stripped(reader, image_format))
-        with bare:
-            yield bare
+    is_stripped = storage.options.strip_original
+    with naming_the_file(name):
+        if is_stripped or storage._lookup.on_error == "raise":
+            source.refuse_more_than(storage.options.limits)
+        if not is_stripped:
+            original = source
+        else:
+            with source.open() as reader:
+                original = Source(source.content, stripped(reader, image_format))
+    with original:
+        yield original
 
 
 def under_free_name(storage: Storage, name: str, write: Write, *, has_thumbs: bool = True) -> str:
@@ -272,6 +274,8 @@ def generate(
     storage: Storage, name: str, source: Source, image_format: str, thumbs: Mapping[str, Thumb]
 ) -> dict[str, str]:
     """Render thumbs of an original that is stored already, and store them; thumb name -> thumb key."""
+    with naming_the_file(name):
+        source.refuse_more_than(storage.options.limits)
     variants = storage._lookup.variants(name, thumbs)
     journal = Journal(storage, name)  # of which nothing is undone: what was there before is replaced
     try:
@@ -305,5 +309,5 @@ def _marked_name(storage: Storage, name: str) -> str:
     room = max_length - _TOKEN_LENGTH if max_length else None
     marked_name = marked(name, room)
     if room is not None and len(marked_name) > room:
-        raise SuspiciousFileOperation(f"{name!r} has no room for a mark: allow more in the field's max_length.")
+        raise SuspiciousFileOperation(f"{shown(name)} has no room for a mark: allow more in the field's max_length.")
     return storage.get_available_name(marked_name, max_length)

@@ -7,16 +7,19 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Final, cast
+from weakref import WeakSet
 
 from django.conf import settings
 from django.core.files.base import File
 from django.core.files.utils import FileProxyMixin
 
+from athumb_storage.exceptions import UploadFailed
 from athumb_storage.formats import HEAD_SIZE
+from athumb_storage.rendering import Limits
 
 
 class Source:
@@ -32,6 +35,7 @@ class Source:
 
     Raises:
         ValueError: the content is closed and cannot be opened again.
+        UploadFailed: it is a stream that was read before.
     """
 
     def __init__(self, content: File[Any], pieces: Iterator[bytes] | None = None) -> None:
@@ -39,11 +43,13 @@ class Source:
         self._lock = threading.RLock()
         self._data: bytes | None = None
         self._path: Path | None = None
-        self.content = _rewound(content)
+        self._peeked = b""
+        self._content = _rewound(content)
         if pieces is not None:
             self._keep(pieces)
-            self.content = self._copy()
+            self._content = self._copy()
             return
+        _refuse_used_up(content)
         self._data = _bytes_in_memory(content)
         if self._data is None:
             self._path = _path_on_disk(content)
@@ -56,24 +62,60 @@ class Source:
     ) -> None:
         self._closing.close()
 
+    @property
+    def content(self) -> File[Any]:
+        """The upload, or a copy of it, at its beginning, as another storage may read it."""
+        if self._peeked:
+            self._fetch()
+        return self._content
+
     def open(self) -> BinaryIO:
         """A new reader, at the beginning; whoever opens it closes it."""
-        with self._lock:
-            if self._data is None and self._path is None:
-                self._keep(_chunks(self.content))
-                self.content = _rewound(self.content) if _goes_back(self.content) else self._copy()
+        self._fetch()
         return io.BytesIO(self._data or b"") if self._path is None else self._path.open("rb")
 
     def head(self) -> bytes:
-        """The first bytes, as many as it takes to tell what they are."""
+        """The first bytes, as many as it takes to tell what they are. No more are read of a stream."""
+        with self._lock:
+            if not self._is_kept and not self._peeked:
+                head = _read(self._content, HEAD_SIZE)
+                if not _goes_back(self._content):
+                    self._peeked = head
+                    return head
+                self._content.seek(0)
+                return head
+            if self._peeked:
+                return self._peeked
         with self.open() as reader:
             return reader.read(HEAD_SIZE)
+
+    def refuse_more_than(self, limits: Limits) -> None:
+        """Refuse what has more bytes than the limits allow, before more than that is copied.
+
+        Raises:
+            ImageLimitExceeded: it has.
+        """
+        limits.check_bytes(vars(self._content).get("size") or 0)  # nobody is asked who may not know
+        self._fetch(limits)
+        limits.check_bytes(self.size)
 
     @property
     def size(self) -> int:
         """How many bytes there are."""
         with self.open() as reader:
             return reader.seek(0, os.SEEK_END)
+
+    @property
+    def _is_kept(self) -> bool:
+        return self._data is not None or self._path is not None
+
+    def _fetch(self, limits: Limits | None = None) -> None:
+        with self._lock:
+            if self._is_kept:
+                return
+            self._keep(_chunks(self._content, self._peeked, limits))
+            self._content = _rewound(self._content) if _goes_back(self._content) else self._copy()
+            self._peeked = b""
 
     def _keep(self, chunks: Iterator[bytes]) -> None:
         """Keep what can be read only once, or by one reader at a time."""
@@ -98,7 +140,21 @@ class Source:
 
     def _copy(self) -> File[Any]:
         """The copy, as another storage may read it."""
-        return File(self._closing.enter_context(self.open()), name=self.content.name)
+        return File(self._closing.enter_context(self.open()), name=self._content.name)
+
+
+_used_up: Final[WeakSet[Any]] = WeakSet()
+
+
+def _refuse_used_up(content: File[Any]) -> None:
+    """A stream that cannot go back would be empty the second time, and be stored like that."""
+    stream = _innermost(content)
+    if _goes_back(content):
+        return
+    with suppress(TypeError):  # it has no hash, or cannot be referred to weakly
+        if stream in _used_up:
+            raise UploadFailed(content.name or "", "it is a stream that was read before, and cannot go back")
+        _used_up.add(stream)
 
 
 def _rewound(content: File[Any]) -> File[Any]:
@@ -139,11 +195,16 @@ def _path_on_disk(content: Any) -> Path | None:
     return path if same else None
 
 
-def _chunks(content: File[Any]) -> Iterator[bytes]:
+def _chunks(content: File[Any], peeked: bytes, limits: Limits | None) -> Iterator[bytes]:
     # The first as long as what is kept in memory, and one byte more to see whether it is longer.
-    yield _read(content, settings.FILE_UPLOAD_MAX_MEMORY_SIZE + 1)
-    while chunk := _read(content, File.DEFAULT_CHUNK_SIZE):
+    size = 0
+    chunk = peeked + _read(content, settings.FILE_UPLOAD_MAX_MEMORY_SIZE + 1 - len(peeked))
+    while chunk:
         yield chunk
+        size += len(chunk)
+        if limits:
+            limits.check_bytes(size)
+        chunk = _read(content, File.DEFAULT_CHUNK_SIZE)
 
 
 def _read(content: File[Any], size: int) -> bytes:

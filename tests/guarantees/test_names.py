@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import unicodedata
 from contextlib import suppress
+from xml.parsers import expat
+from xml.sax.saxutils import escape
 
 import pytest
 from django.core.exceptions import SuspiciousFileOperation, SuspiciousOperation
@@ -13,6 +15,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import models
 from django.test.utils import isolate_apps
 
+from athumb_storage import UploadedImageIsUnreadableError
 from athumb_storage.fields import FileWithThumbsField
 from athumb_storage.storages import FileSystemThumbnailStorage, S3ThumbnailStorage
 from athumb_storage.storages.filenames import safe_name
@@ -79,6 +82,9 @@ CONTROLS = [
     "cat\x7f.jpg",
     "cat\x85.jpg",
     "cat\u2028.jpg",
+    "cat\ufffe.jpg",
+    "cat\uffff.jpg",
+    "fol\uffffder/cat.jpg",
     "cat\u2029.jpg",
     "cat\ud800.jpg",
     "\udcff.jpg",
@@ -421,3 +427,46 @@ def test_a_project_may_make_names_valid_itself(make_s3):
 
     storage = make_s3(Shouting, thumbs=THUMBS)
     assert storage.generate_filename("a/cat\u202e.jpg") == "a/CAT.JPG"
+
+
+def test_every_name_that_is_stored_fits_into_xml():
+    """Else S3 could neither list it nor delete it with others."""
+    refused = []
+    for character in map(chr, [*range(0x20000), *range(0x2FFF0, 0x30010)]):
+        try:
+            name = safe_name(f"a{character}b.jpg")
+        except SuspiciousFileOperation:
+            refused.append(character)
+            continue
+        parser = expat.ParserCreate()
+        parser.Parse(f"<Key>{escape(name)}</Key>".encode(), True)
+    assert "\uffff" in refused
+    assert len(refused) < 2200  # half pairs, controls, and few besides
+
+
+@pytest.mark.parametrize("name", ["\x01" * 10**6, "." * 10**6, "a" * 10**6 + ".jpg.thumbs/x.jpg"], ids=["1", ".", "a"])
+def test_an_error_does_not_repeat_a_name_that_is_very_long(storage, name):
+    with pytest.raises(SuspiciousOperation) as caught:
+        storage.save(name, ContentFile(IMAGE))
+    assert len(str(caught.value)) < 2000
+
+
+def test_a_failed_upload_does_not_either(make_in_memory):
+    storage = make_in_memory(thumbs=THUMBS)
+    with pytest.raises(UploadedImageIsUnreadableError) as caught:
+        storage.save("a" * 10**6 + ".jpg", ContentFile(IMAGE[:50]))
+    assert len(str(caught.value)) < 2000
+
+
+@pytest.mark.parametrize("mode", ["wb", "w", "r+b", "ab", "xb"])
+def test_nothing_is_written_to_a_thumb_by_open(storage, mode):
+    for name in THUMB_KEYS:
+        with pytest.raises(SuspiciousFileOperation, match="cannot be stored"):
+            storage.open(name, mode)
+    assert stored(storage) == []
+
+
+def test_a_thumb_can_be_read_by_open(storage):
+    name = storage.save("cat.jpg", ContentFile(IMAGE))
+    with storage.open(storage.thumb_key(name, "small")) as file:
+        assert file.read(2) == b"\xff\xd8"

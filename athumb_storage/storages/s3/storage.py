@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import gzip
-import io
+import mimetypes
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from itertools import islice
-from typing import Any, Final
+from typing import IO, Any, Final, cast
 
 from botocore import UNSIGNED
 from botocore.exceptions import ClientError
@@ -23,7 +24,7 @@ from storages.utils import clean_name, get_available_overwrite_name, setting
 
 from athumb_storage.concurrency import Threads
 from athumb_storage.exceptions import AthumbError
-from athumb_storage.formats import MIME_TYPES
+from athumb_storage.formats import INERT_TYPES, MIME_TYPES
 from athumb_storage.storages.base import ThumbnailStorageMixin
 from athumb_storage.storages.filenames import another_name, refuse_long
 from athumb_storage.storages.s3.client import UnexpectedAnswer, connection_of, with_defaults
@@ -180,7 +181,9 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         target = self._target(name)
         parameters = self._parameters(target.key, source, image_format)
         condition = self._condition(target)
-        with self._zipped_if_wanted(source, parameters) as zipped, zipped.open() as body:
+        # A text is none by its bytes; its name may say so, for it is packed and not believed.
+        guessed = None if image_format else mimetypes.guess_type(name)[0]
+        with self._zipped_if_wanted(source, parameters, guessed) as zipped, zipped.open() as body:
             if image_format is None and zipped.size > self.transfer_config.multipart_threshold:
                 claim = target.put_verified(b"", parameters | condition) if condition else None
                 target.put_in_parts(body, zipped.size, parameters, self.transfer_config, claim)
@@ -217,9 +220,16 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         if image_format:
             return self._with_defaults(key, {"ContentType": MIME_TYPES[image_format]})
         if self.content_types == "name":
-            return self._get_write_parameters(key, source.content)  # type: ignore[no-any-return]  # S3Storage has no types
+            return self._get_write_parameters(key, source.content)
         known = known_type(source.content, source.head())
         return self._with_defaults(key, {"ContentType": known} if known else DOWNLOAD)
+
+    def _get_write_parameters(self, name: str, content: Any = None) -> dict[str, Any]:
+        # What is written by open() is not seen before; its name counts as far as it can do no harm.
+        if content is not None or self.content_types == "name":
+            return super()._get_write_parameters(name, content)  # type: ignore[no-any-return]  # S3Storage has no types
+        guessed = mimetypes.guess_type(name)[0]
+        return self._with_defaults(name, {"ContentType": guessed} if guessed in INERT_TYPES else DOWNLOAD)
 
     def _with_defaults(self, key: str, content: Mapping[str, str]) -> dict[str, Any]:
         # As _get_write_parameters(), but what the file is was seen in its bytes, so its name has no say.
@@ -228,16 +238,16 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         return {**acl, **({} if "ContentType" in parameters else content), **parameters}
 
     @contextmanager
-    def _zipped_if_wanted(self, source: Source, parameters: dict[str, Any]) -> Iterator[Source]:
-        if not self._is_to_be_zipped(parameters):
+    def _zipped_if_wanted(self, source: Source, parameters: dict[str, Any], guessed: str | None) -> Iterator[Source]:
+        if not self._is_to_be_zipped(parameters, guessed):
             yield source
             return
         parameters["ContentEncoding"] = "gzip"
         with source.open() as body, Source(File(self._compress_content(body))) as zipped:
             yield zipped
 
-    def _is_to_be_zipped(self, parameters: dict[str, Any]) -> bool:
-        is_wanted = self.gzip and parameters["ContentType"] in self.gzip_content_types
+    def _is_to_be_zipped(self, parameters: dict[str, Any], guessed: str | None = None) -> bool:
+        is_wanted = self.gzip and not {parameters["ContentType"], guessed}.isdisjoint(self.gzip_content_types)
         return is_wanted and "ContentEncoding" not in parameters
 
     def honours_conditional_writes(self) -> bool:
@@ -309,8 +319,15 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
             raise AthumbError(f"The answer of S3 was cut off when {name!r} was read.")
         # As a context manager it would give the bare stream, which does not notice that it ends too early.
         with closing(answer["Body"]) as body:
-            zipped = self.gzip and answer.get("ContentEncoding") == "gzip"
-            yield File(io.BytesIO(gzip.decompress(body.read())) if zipped else body, name=name)
+            if self.gzip and answer.get("ContentEncoding") == "gzip":
+                try:
+                    yield File(cast(IO[bytes], _Unzipped(fileobj=body)), name=name)
+                except (EOFError, zlib.error) as error:
+                    raise AthumbError(f"{name!r} is damaged: {error}") from error
+            else:
+                file = File(body, name=name)
+                file.size = answer["ContentLength"]
+                yield file
 
     def _parameters_of(self, operation: str, key: str) -> dict[str, Any]:
         """Those of the object parameters that this operation takes, such as ExpectedBucketOwner."""
@@ -362,3 +379,10 @@ class PublicS3ThumbnailStorage(S3ThumbnailStorage):
 
     default_acl = "public-read"
     querystring_auth = False
+
+
+class _Unzipped(gzip.GzipFile):
+    """Believes that it could go back; what it reads from cannot."""
+
+    def seekable(self) -> bool:
+        return False

@@ -11,8 +11,11 @@ from django.core.files.base import ContentFile, File
 from django.core.files.uploadedfile import InMemoryUploadedFile, SimpleUploadedFile, TemporaryUploadedFile
 from django.test import override_settings
 
+from athumb_storage import ImageLimitExceeded, UploadFailed
 from athumb_storage.formats import HEAD_SIZE
+from athumb_storage.rendering import Limits
 from athumb_storage.storages.source import Source
+from tests.conftest import THUMBS, content_of, stored
 
 DATA = bytes(range(256)) * 40
 
@@ -248,7 +251,7 @@ def test_the_temporary_file_goes_also_after_an_error(tmp_path):
             override_settings(FILE_UPLOAD_TEMP_DIR=str(tmp_path), FILE_UPLOAD_MAX_MEMORY_SIZE=10),
             Source(File(Pipe(DATA), name="a.jpg")) as source,
         ):
-            assert source.head()
+            assert everything(source) == DATA
             assert len(list(tmp_path.iterdir())) == 1
             raise RuntimeError
 
@@ -269,7 +272,7 @@ class Broken(Pipe):
 def test_a_stream_that_breaks_leaves_nothing(tmp_path):
     with override_settings(FILE_UPLOAD_TEMP_DIR=str(tmp_path), FILE_UPLOAD_MAX_MEMORY_SIZE=10):
         with pytest.raises(OSError, match="connection lost"):
-            Source(File(Broken(DATA), name="a.jpg")).head()
+            Source(File(Broken(DATA), name="a.jpg")).open()
         gc.collect()
     assert list(tmp_path.iterdir()) == []
 
@@ -313,3 +316,66 @@ def test_pieces_that_cannot_be_made_leave_nothing(tmp_path):
             Source(ContentFile(b"what it was"), pieces())
         gc.collect()
     assert list(tmp_path.iterdir()) == []
+
+
+# Streams
+
+
+class Counting(Pipe):
+    """Counts what is read of it."""
+
+    read_so_far = 0
+
+    def readinto(self, buffer):
+        count = super().readinto(buffer)
+        self.read_so_far += count
+        return count
+
+
+def test_only_the_beginning_of_a_stream_is_read_to_see_what_it_is():
+    stream = Counting(DATA)
+    with Source(File(stream, name="a.jpg")) as source:
+        assert source.head() == source.head() == DATA[:HEAD_SIZE]
+        assert stream.read_so_far == HEAD_SIZE
+        assert everything(source) == DATA
+        assert source.head() == DATA[:HEAD_SIZE]
+
+
+def test_another_storage_reads_a_stream_from_its_beginning_too():
+    with Source(File(Pipe(DATA), name="a.jpg")) as source:
+        source.head()
+        assert source.content.read() == DATA
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_no_more_is_copied_of_a_stream_than_the_limits_allow(tmp_path, known):
+    stream = Counting(DATA)
+    content = File(stream, name="a.jpg")
+    if known:
+        content.size = len(DATA)
+    with (
+        override_settings(FILE_UPLOAD_TEMP_DIR=str(tmp_path), FILE_UPLOAD_MAX_MEMORY_SIZE=10),
+        Source(content) as source,
+        pytest.raises(ImageLimitExceeded, match="max_bytes"),
+    ):
+        source.refuse_more_than(Limits(max_bytes=1000))
+    assert stream.read_so_far <= (0 if known else 1000 + File.DEFAULT_CHUNK_SIZE)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wrapped_again", [False, True])
+def test_a_stream_is_not_stored_a_second_time_when_nothing_is_left_of_it(make_storage, wrapped_again):
+    storage = make_storage(thumbs=THUMBS)
+    stream = Pipe(DATA)
+    content = File(stream, name="a.bin")
+    name = storage.save("a.bin", content)
+    with pytest.raises(UploadFailed, match="cannot go back"):
+        storage.save("b.bin", File(stream, name="b.bin") if wrapped_again else content)
+    assert stored(storage) == [name]
+
+
+def test_what_can_go_back_is_stored_again(make_storage):
+    storage = make_storage(thumbs=THUMBS)
+    content = File(io.BytesIO(DATA))
+    names = [storage.save("a.bin", content), storage.save("b.bin", content)]
+    assert [content_of(storage, name) for name in names] == [DATA, DATA]

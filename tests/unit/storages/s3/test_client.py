@@ -150,6 +150,17 @@ def test_where_no_batch_is_deleted_each_file_is(make_s3, s3_server, bucket, answ
     assert stored(make_s3()) == []
 
 
+@pytest.mark.parametrize("name", ["cat\x01.jpg", "cat\uffff.jpg"], ids=ascii)
+def test_a_name_that_fits_into_no_xml_can_be_deleted(make_s3, bucket, name):
+    storage = make_s3(thumbs=ONE)
+    for key in (name, storage.thumb_key(name, "small"), "other.jpg"):
+        storage.client.put_object(Bucket=bucket, Key=key, Body=b"of an earlier version")
+    storage.delete(name)
+    assert not storage.exists(name)
+    assert not storage.exists(storage.thumb_key(name, "small"))
+    assert storage.exists("other.jpg")
+
+
 @pytest.mark.parametrize("answer", [EMPTY_200, PAGE_200, ERROR_IN_200], ids=str)
 def test_an_answer_that_is_not_s3s_deletes_nothing(make_s3, s3_server, bucket, answer):
     with Proxy(s3_server.endpoint_url) as proxy:

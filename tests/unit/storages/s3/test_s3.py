@@ -862,3 +862,52 @@ def test_without_a_bucket_the_first_use_says_what_to_set(make_s3, requests_sent,
         "S3ThumbnailStorage has no bucket: set the option bucket_name or the setting AWS_STORAGE_BUCKET_NAME."
     )
     assert requests_sent == []
+
+
+# What is packed, and what is written by open()
+
+
+@pytest.mark.parametrize("name", ["site.css", "app.js", "logo.svg"])
+def test_text_is_packed_by_its_name_and_stays_an_attachment(make_s3, head, name):
+    storage = make_s3(thumbs=ONE, gzip=True)
+    text = b"the same again and again " * 100
+    storage.save(name, ContentFile(text))
+    said = head(name)
+    assert said["ContentEncoding"] == "gzip"
+    assert said["ContentLength"] < len(text)
+    assert said["ContentDisposition"] == "attachment"
+    body = storage.client.get_object(Bucket=storage.bucket_name, Key=name)["Body"]
+    assert gzip.decompress(body.read()) == text
+
+
+def test_an_image_with_the_name_of_a_text_is_not_packed(make_s3, head):
+    storage = make_s3(thumbs=ONE, gzip=True)
+    assert "ContentEncoding" not in head(storage.save("photo.css", upload()))
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type", "is_attachment"),
+    [
+        ("cat.jpg", "image/jpeg", False),
+        ("paper.pdf", "application/pdf", False),
+        ("page.html", "application/octet-stream", True),
+        ("logo.svg", "application/octet-stream", True),
+        ("feed.xml", "application/octet-stream", True),
+        ("notes", "application/octet-stream", True),
+    ],
+)
+def test_what_open_writes_runs_in_no_browser(make_s3, head, name, content_type, is_attachment):
+    storage = make_s3(thumbs=ONE)
+    with storage.open(name, "wb") as file:
+        file.write(b"<script>alert(1)</script>")
+    said = head(name)
+    assert (said.get("ContentDisposition") == "attachment") == is_attachment
+    if not is_attachment:
+        assert said["ContentType"] == content_type
+
+
+def test_the_project_may_believe_names_that_open_writes_to(make_s3, head):
+    storage = make_s3(thumbs=ONE, content_types="name")
+    with storage.open("page.html", "wb") as file:
+        file.write(b"<h1>Hello</h1>")
+    assert head("page.html")["ContentType"] == "text/html"
