@@ -4,6 +4,7 @@
 #   make demo PHOTOS=~/Pictures          the same with photos of your own (files or folders)
 #   make demo STORAGE=s3                 the same with an S3 server started for it
 #   make demo PORT=8000 DEMO_ARGS=--no-serve
+#   make s3                              start an S3 server with a bucket, and print the settings that lead to it
 #   make test TEST_ARGS="-k naming -x"
 #   make lint
 #   make bench PHOTOS=~/Pictures
@@ -26,12 +27,16 @@ BIN := .venv/bin
 # An upstream release must not break what worked: only `make constraints` takes a new one in.
 CONSTRAINTS := $(foreach part,django libraries tools,--constraint tests/constraints/$(part).txt)
 
-.PHONY: demo test lint bench soak constraints clean
+.PHONY: demo s3 test lint bench soak constraints clean
 
 demo: .venv/.installed-demo
 	$(BIN)/python testproject/demo.py --storage $(STORAGE) --port $(PORT) $(if $(PHOTOS),--photos "$(PHOTOS)") $(DEMO_ARGS)
 
+s3: .venv/.installed-demo
+	@$(BIN)/python testproject/seaweedfs.py
+
 test: .venv/.installed-test
+	@echo "All tests take about 5 minutes."
 	$(BIN)/python -m pytest -n $(WORKERS) $(TEST_ARGS)
 
 lint: .venv/.installed-test

@@ -6,6 +6,8 @@ Every server has its own free ports and its own temporary data folder, so severa
         s3.create_bucket("media")
         S3ThumbnailStorage(bucket_name="media", endpoint_url=s3.endpoint_url,
                            access_key=s3.access_key, secret_key=s3.secret_key)
+
+As a program it starts one with the bucket ``media``, prints the settings that lead to it, and runs until it is stopped.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -104,6 +107,16 @@ class SeaweedFS:
             client.create_bucket(Bucket=name)
             if public:
                 client.put_bucket_policy(Bucket=name, Policy=json.dumps(_public_read(name)))
+
+    def settings(self) -> str:
+        """What leads a project to this server, as lines of its settings."""
+        values = {
+            "AWS_S3_ENDPOINT_URL": self.endpoint_url,
+            "AWS_S3_REGION_NAME": self.region,
+            "AWS_S3_ACCESS_KEY_ID": self.access_key,
+            "AWS_S3_SECRET_ACCESS_KEY": self.secret_key,
+        }
+        return "".join(f'{name} = "{value}"\n' for name, value in values.items())
 
     def start(self) -> None:
         """Start the server and return once objects can be stored. The ports are chosen by the first call."""
@@ -281,3 +294,16 @@ def _public_read(bucket: str) -> dict[str, Any]:
         "Resource": f"arn:aws:s3:::{bucket}/*",
     }
     return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped then too
+    with SeaweedFS() as server, contextlib.suppress(KeyboardInterrupt):
+        server.create_bucket("media")
+        print('# An S3 server with the bucket "media". Ctrl-C stops it, and deletes what it holds. Its settings:')
+        print(server.settings(), flush=True)
+        signal.pause()
+
+
+if __name__ == "__main__":
+    main()

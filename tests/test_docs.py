@@ -10,7 +10,8 @@ A page is one small project. Its blocks run in order, in a process of their own:
     diff     what it adds has to be Python
     text     is no code
 
-`<!-- test: alone -->` before a block runs it in a project without the other blocks.
+`<!-- test: alone -->` before a block runs it in a project without the other blocks. The README is followed in a new
+project instead, as a reader does; there `<!-- test: s3 -->` marks a block that counts only on S3.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import ast
 import configparser
 import dataclasses
+import html
 import inspect
 import json
 import os
@@ -25,6 +27,7 @@ import re
 import shlex
 import subprocess
 import sys
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -84,14 +87,13 @@ SETTINGS = """
 from pathlib import Path
 
 DEBUG = True
+BASE_DIR = Path(__file__).parent
 SECRET_KEY = "only for tests"
 USE_TZ = True
 INSTALLED_APPS = ["django.contrib.contenttypes", "store"]
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": Path(__file__).parent / "db.sqlite3"}}
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
-MEDIA_URL = "/media/"
-MEDIA_ROOT = Path(__file__).parent / "media"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -107,6 +109,8 @@ TEMPLATES = [
 DEFAULTS = """
 if "athumb_storage" not in INSTALLED_APPS:
     INSTALLED_APPS += ["athumb_storage"]
+if "MEDIA_ROOT" not in globals():
+    MEDIA_ROOT, MEDIA_URL = BASE_DIR / "files", "/files/"
 if not {"STORAGES", "DEFAULT_FILE_STORAGE"} & set(globals()):
     STORAGES = {
         "default": {"BACKEND": "athumb_storage.storages.FileSystemThumbnailStorage"},
@@ -244,11 +248,12 @@ class TestBlocks:
         blocks = blocks_of(text)
         known = {"python", "pycon", "html", "bash", "diff", "toml", "ini", "json", "text"}
         assert {block.language for block in blocks} <= known
-        assert {block.marker for block in blocks} <= {None, "alone"}
+        assert {block.marker for block in blocks} <= {None, "alone", "s3"}
+        assert page == "README.md" or "s3" not in {block.marker for block in blocks}
         assert text.count("```") == 2 * len(blocks)
         assert text.count("<!-- test:") == sum(block.marker is not None for block in blocks)
 
-    @pytest.mark.parametrize("page", PAGES)
+    @pytest.mark.parametrize("page", [page for page in PAGES if page != "README.md"])
     def test_the_page_runs_as_a_project(self, page, run_project):
         blocks = [block for block in blocks_of(PAGES[page].read_text()) if block.marker is None]
         if not any(block.language in ("python", "pycon", "html", "bash") for block in blocks):
@@ -256,7 +261,7 @@ class TestBlocks:
         run_project(page, blocks)
 
     @pytest.mark.parametrize(
-        "block", [param for param in all_blocks("python", "pycon", "html", "bash") if param.values[0].marker]
+        "block", [param for param in all_blocks("python", "pycon", "html", "bash") if param.values[0].marker == "alone"]
     )
     def test_blocks_that_run_alone(self, block, run_project):
         run_project("alone", [block])
@@ -275,6 +280,8 @@ class TestBlocks:
                     assert_make_knows(arguments)
                 case ["pip", "install", package]:
                     assert package in (".", "athumb-storage")
+                case ["django-admin", "startproject", _] | ["cd", _]:
+                    pass  # run in a new project
                 case ["python", "manage.py", *_] | ["python", "-m", "pytest", *_] | ["sed", "-i", *_] | []:
                     pass  # run by the page, or by the test of the migration
                 case words:
@@ -294,6 +301,105 @@ class TestBlocks:
                 json.loads(block.source)
             elif block.language == "toml":
                 pytest.importorskip("tomllib").loads(block.source)
+
+
+class NewProject:
+    """What a reader of the README has on his machine."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def follow(self, block):
+        """Do what a block says; what it prints, or renders."""
+        if block.language == "bash":
+            return "".join(self.command(line) for line in block.source.splitlines())
+        if block.path:
+            path = self.folder / block.path
+            assert path.is_file(), f"Django makes no {block.path}"
+            path.write_text(path.read_text() + block.source)
+            return ""
+        if block.language == "html":
+            write(self.folder, {"store/templates/store/product.html": block.source})
+            return self.python("manage.py", "shell", "-c", RENDER)
+        (self.folder / "cat.jpg").write_bytes(draw((300, 200)))
+        return self.python("manage.py", "shell", "-c", block.source)
+
+    def command(self, line):
+        match shlex.split(line):
+            case ["pip", "install", "."]:
+                return ""  # done already
+            case ["cd", folder]:
+                self.folder /= folder
+                return ""
+            case ["django-admin", *words]:
+                return self.python("-m", "django", *words)
+            case ["python", *words]:
+                return self.python(*words)
+        raise AssertionError(line)
+
+    def python(self, *words):
+        environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+        done = subprocess.run(
+            [sys.executable, *words], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+RENDER = """
+from django.template.loader import render_to_string
+from store.models import Product
+print(render_to_string("store/product.html", {"product": Product.objects.get()}))
+"""
+
+
+class TestQuickStart:
+    """The README's quick start, word for word, in a project that Django has just made."""
+
+    @staticmethod
+    def follow(folder, *, settings=None):
+        """What each block gives, by its language; with `settings` on S3, else on the file system."""
+        text = PAGES["README.md"].read_text()
+        section = re.search(r"^## Quick start$(.*?)^## ", text, re.M | re.S)[1]
+        project, given = NewProject(folder), {}
+        for block in blocks_of(section):
+            if block.marker == "s3":
+                if settings is None:
+                    continue
+                block = block._replace(source=block.source + settings)
+            given[block.language] = project.follow(block) or given.get(block.language)
+        return project, given
+
+    @staticmethod
+    def urls_in(given):
+        return [given["python"].split()[-1], *re.findall(r'(?:src|href)="([^"]+)"', given["html"])]
+
+    def test_on_the_file_system(self, tmp_path):
+        project, given = self.follow(tmp_path)
+        urls = self.urls_in(given)
+        assert [url.removeprefix("/media/products/cat.jpg.thumbs/") for url in urls] == [
+            "large.webp",
+            "60x60.jpg",
+            "large.webp",
+            "square.jpg",
+        ]
+        assert all((project.folder / url.lstrip("/")).is_file() for url in urls)
+        assert given["bash"].startswith("1 row: 1 generated")
+
+    def test_on_s3(self, tmp_path, s3_server, s3_settings):
+        _, given = self.follow(tmp_path, settings=s3_server.settings())
+        urls = self.urls_in(given)
+        assert len(urls) == 4
+        for url in map(html.unescape, urls):
+            assert url.startswith(s3_server.endpoint_url)
+            with urllib.request.urlopen(url) as answer:
+                assert answer.headers["Content-Type"] in ("image/jpeg", "image/webp")
+        assert given["bash"].startswith("1 row: 1 generated")
+
+
+def test_how_long_the_tests_take_is_said_where_they_are_started():
+    for path in ("Makefile", "README.md", "docs/contributing.md"):
+        assert "about 5 minutes" in (ROOT / path).read_text(), path
 
 
 def assert_make_knows(arguments):

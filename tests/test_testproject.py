@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,11 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import InMemoryStorage, default_storage
 from django.core.management import CommandError, call_command
+from django.test import override_settings
 from gallery.models import Photo
 
-from tests.conftest import draw, upload
+from athumb_storage.storages import S3ThumbnailStorage
+from tests.conftest import THUMBS, draw, image_in, upload
 
 TESTPROJECT = Path(__file__).resolve().parent.parent / "testproject"
 
@@ -164,3 +167,20 @@ def test_demo_with_the_projects_own_settings(tmp_path):
     assert {path.stem for path in stored} == {"square", "small", "large"}
     assert all(path.stat().st_size > 100 for path in stored)
     assert (tmp_path / "var" / "db.sqlite3").exists()
+
+
+def test_an_s3_server_for_trials():
+    """As `make s3` starts it: what it prints leads a storage to its bucket."""
+    command = [sys.executable, str(TESTPROJECT / "seaweedfs.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            lines = list(iter(server.stdout.readline, "\n"))
+            settings = dict(re.findall(r'^(AWS_\w+) = "(.+)"$', "".join(lines), re.M))
+            with override_settings(**settings):
+                storage = S3ThumbnailStorage(bucket_name="media", thumbs=THUMBS)
+                name = storage.save("cat.jpg", upload())
+                assert image_in(storage, storage.thumb_key(name, "small"))
+        finally:
+            server.send_signal(signal.SIGINT)
+        assert server.wait(30) == 0
+    assert lines[0].startswith('# An S3 server with the bucket "media".')

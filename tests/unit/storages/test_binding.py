@@ -522,6 +522,16 @@ CLEANUP = """
     print(len(stored(OWN)))
     plain.delete()
     print(len(stored(OWN)))
+    Product.objects.create(image=ContentFile(draw(), name="cat.jpg"))
+    Product.objects.update(image="")
+    print(len(stored(default_storage)))
+    product = Product.objects.create(image=ContentFile(draw(), name="dog.jpg"))
+    copied = Product.objects.get(pk=product.pk)
+    copied.pk = None
+    copied.save()
+    print(len(stored(default_storage)))
+    product.delete()
+    print(len(stored(default_storage)))
 """
 
 
@@ -538,7 +548,57 @@ def test_django_cleanup_removes_original_and_thumbs():
         "60x60.jpg",
         "large.webp",
     ]
-    assert lines[2:] == ["0", "4", "0", "2", "0"]
+    assert lines[2:7] == ["0", "4", "0", "2", "0"]
+    # It hears of no update(), and takes the file that a copy of the row names, too.
+    assert lines[7:] == ["4", "8", "4"]
+
+
+def stored_by_rows(deed):
+    """What is stored after a deed to a row that has cat.jpg."""
+    row = Product.objects.create(image=upload("cat.jpg"))
+    deed(row)
+    return sorted(name for name in stored(default_storage) if ".thumbs/" not in name)
+
+
+def replace(row):
+    row.image = upload("dog.jpg")
+    row.save()
+
+
+def clear(row):
+    row.image = ""
+    row.save()
+
+
+def write_in_bulk(row):
+    row.image = upload("dog.jpg")
+    Product.objects.bulk_update([row], ["image"])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("deed", "left"),
+    [
+        (lambda row: row.image.delete(), []),
+        (lambda row: row.image.storage.delete(row.image.name), []),
+        (lambda row: row.delete(), ["products/cat.jpg"]),
+        (lambda row: Product.objects.all().delete(), ["products/cat.jpg"]),
+        (replace, ["products/cat.jpg", "products/dog.jpg"]),
+        (clear, ["products/cat.jpg"]),
+        (lambda row: Product.objects.update(image=upload("dog.jpg")), ["products/cat.jpg"]),
+        (write_in_bulk, ["products/cat.jpg"]),
+        (
+            lambda row: Product.objects.bulk_create([Product(image=upload("dog.jpg"))]),
+            ["products/cat.jpg", "products/dog.jpg"],
+        ),
+    ],
+    ids=["file", "storage", "row", "rows", "replaced", "cleared", "update", "bulk_update", "bulk_create"],
+)
+def test_what_a_deed_to_a_row_leaves(memory, deed, left):
+    """As the guide has it, under "Deleting"."""
+    assert stored_by_rows(deed) == left
+    for name in left:
+        assert memory.exists(memory.thumb_key(name, "60x60"))
 
 
 @pytest.mark.django_db
