@@ -5,6 +5,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from athumb_storage import Thumb, ThumbSet, conf
+from athumb_storage.storages import InMemoryThumbnailStorage
+from tests.conftest import stored, upload
 
 
 def test_without_a_setting_there_are_no_thumbs():
@@ -19,6 +21,16 @@ def test_an_override_reaches_the_thumbs_and_ends():
             assert list(conf.project_thumbs()) == ["other"]
         assert list(conf.project_thumbs()) == ["admin"]
     assert conf.project_thumbs() == ThumbSet()
+
+
+def test_they_are_for_every_image_of_a_storage_that_is_given_none_of_its_own():
+    """Also for those that another library saves; a storage that says it has none stays without."""
+    with override_settings(ATHUMB_THUMBS={"admin": {"size": (8, 8)}}):
+        plain, without = InMemoryThumbnailStorage(), InMemoryThumbnailStorage(thumbs={})
+        plain.save("avatars/cat.jpg", upload())
+        without.save("avatars/cat.jpg", upload())
+    assert stored(plain) == ["avatars/cat.jpg", "avatars/cat.jpg.thumbs/admin.jpg"]
+    assert stored(without) == ["avatars/cat.jpg"]
 
 
 def test_the_thumbs_are_read_once():
