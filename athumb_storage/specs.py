@@ -57,7 +57,7 @@ class Thumb:
             raise InvalidThumb("option 'size' is missing")
         return cls(**options)
 
-    def format_for(self, name: str, fallback: str, *, keeps_extension: bool = False) -> str:
+    def format_for(self, name: str, fallback: str, keeps_extension: bool = False) -> str:
         """The format this thumb has for an original called `name`: its own, else the name's, else `fallback`.
 
         Args:

@@ -114,7 +114,8 @@ class ThumbLookup:
             thumb_name, spec, by_format = self._variants[thumb]
         except (KeyError, TypeError):  # not looked up yet, or nothing that can be a thumb
             thumb_name, spec, by_format = self._variants[thumb] = *self.resolve_thumb(thumb), {}
-        image_format = self._options.format_of(spec, name)
+        own = self._options
+        image_format = spec.format_for(name, own.fallback_format, own.keeps_extension)
         try:
             return by_format[image_format]
         except KeyError:
@@ -123,8 +124,8 @@ class ThumbLookup:
     def variants(self, name: str, thumbs: Mapping[str, Thumb] | None = None) -> list[Variant]:
         """What is stored of these thumbs, by default of all, for an original called `name`."""
         wanted = self.thumbs if thumbs is None else thumbs
-        format_of = self._options.format_of
-        return [Variant.of(thumb_name, thumb, format_of(thumb, name)) for thumb_name, thumb in wanted.items()]
+        told = name, self._options.fallback_format, self._options.keeps_extension
+        return [Variant.of(thumb_name, thumb, thumb.format_for(*told)) for thumb_name, thumb in wanted.items()]
 
     def keys(self, name: str, thumbs: Mapping[str, Thumb] | None = None) -> list[str]:
         """Where these are stored."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from athumb_storage.formats import MIME_TYPES, THUMB_FORMATS, canonical
 from athumb_storage.naming import NAMINGS, Naming
 from athumb_storage.rendering import Limits
-from athumb_storage.specs import Thumb, ThumbSet
+from athumb_storage.specs import ThumbSet
 
 ON_ERROR: Final = ("raise", "skip")
 
@@ -51,12 +51,9 @@ class StorageOptions:
                 raise ValueError(f"option {option!r}: {error}") from error
         self.limits  # noqa: B018, it checks the four
 
-    def format_of(self, thumb: Thumb, name: str) -> str:
-        """The format that `thumb` has for an original called `name`."""
-        return thumb.format_for(name, self.fallback_format, keeps_extension=self._keeps_extension)
-
     @cached_property
-    def _keeps_extension(self) -> bool:
+    def keeps_extension(self) -> bool:
+        """Whether the key of a thumb that names no format has the extension of its original."""
         return bool(getattr(self.naming, "keeps_extension", False))
 
     @property
