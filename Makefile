@@ -39,10 +39,13 @@ test: .venv/.installed-test
 	@echo "All tests take about 5 minutes."
 	$(BIN)/python -m pytest -n $(WORKERS) $(TEST_ARGS)
 
-lint: .venv/.installed-test
+# The last two check the types of a project that uses the package, as its own developers would.
+lint: .venv/.installed-test .venv/.installed-types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd tests/typing && ../../$(BIN)/mypy
+	cd tests/typing && ../../$(BIN)/pyright
 
 bench: .venv/.installed-test
 	$(BIN)/python -m tests.benchmarks $(PHOTOS)

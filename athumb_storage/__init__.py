@@ -11,18 +11,22 @@ from athumb_storage.exceptions import (
     UploadedImageIsUnreadableError,
     UploadFailed,
 )
-from athumb_storage.specs import Thumb, ThumbSet
+from athumb_storage.geometry import CropAmount
+from athumb_storage.specs import Thumb, ThumbOptions, Thumbs, ThumbSet
 from athumb_storage.version import __version__
 
 __all__ = [
     "AmbiguousThumb",
     "AthumbError",
+    "CropAmount",
     "ImageLimitExceeded",
     "InvalidThumb",
     "OriginalSizeUnknown",
     "RenderingError",
     "Thumb",
+    "ThumbOptions",
     "ThumbSet",
+    "Thumbs",
     "UnknownThumb",
     "UploadFailed",
     "UploadedImageIsUnreadableError",

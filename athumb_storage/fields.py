@@ -11,21 +11,28 @@ from django.db.models.fields.files import FieldFile, ImageFieldFile, ImageFileDe
 from django.utils.functional import cached_property
 
 from athumb_storage.exceptions import AthumbError, InvalidThumb, OriginalSizeUnknown
+from athumb_storage.formats import FormatName
 from athumb_storage.forms import CheckedImageField
 from athumb_storage.geometry import Size, place
 from athumb_storage.rendering import shown_size
-from athumb_storage.specs import Thumb, ThumbSet, checked_format
+from athumb_storage.specs import Thumb, Thumbs, ThumbSet, checked_format
 from athumb_storage.storages.binding import register_field
-from athumb_storage.storages.options import parse_on_error
+from athumb_storage.storages.options import OnError, parse_on_error
 from athumb_storage.validators import UploadValidator, is_stored, validate_allowable_extension
 
 if TYPE_CHECKING:
     from django.db.models.fields.files import FileDescriptor
 
+    from athumb_storage.storages.base import ThumbnailStorageMixin
+
     class _FieldFile(FieldFile):
+        storage: ThumbnailStorageMixin  # with another, there are no thumbs to ask for
+
         def _require_file(self) -> None: ...
 
-    _FileField = models.FileField
+    # mypy wants the mixin's `__get__` to fit that of ImageField wherever the two meet, so it is one to type checkers.
+    # They take a plain FileField with the mixin for an image field, too, which refuses nothing that works.
+    _FileField = models.ImageField
 else:
     _FieldFile = _FileField = object
 
@@ -117,6 +124,16 @@ class ThumbsFieldMixin(_FileField):
     images_only = False
     """Whether to refuse what is not an image."""
 
+    if TYPE_CHECKING:
+        attr_class: Any
+        descriptor_class: Any
+
+        @overload  # type: ignore[override]
+        def __get__(self, instance: None, owner: Any) -> ImageFileDescriptor: ...
+        @overload
+        def __get__(self, instance: models.Model, owner: Any) -> ImageWithThumbsFieldFile: ...
+        def __get__(self, instance: Any, owner: Any) -> Any: ...
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         attr_class = getattr(cls, "attr_class", FieldFile)
@@ -129,9 +146,9 @@ class ThumbsFieldMixin(_FileField):
     def __init__(
         self,
         *args: Any,
-        thumbs: Any = (),
-        thumbnail_format: str | None = None,
-        on_error: str | None = None,
+        thumbs: Thumbs = (),
+        thumbnail_format: FormatName | None = None,
+        on_error: OnError | None = None,
         **kwargs: Any,
     ) -> None:
         self._options = thumbs, thumbnail_format
@@ -167,8 +184,7 @@ class ThumbsFieldMixin(_FileField):
 
     # Bound when it is used and not before: `default_storage` is set up on first use, and again when a test overrides
     # the setting. FileField assigns the attribute, so it has to be one that can be assigned.
-    @property
-    def storage(self) -> Any:
+    def _bound_storage(self) -> Any:
         given = self._given
         if not hasattr(self, "thumbs"):  # still being made, nothing to bind to yet
             return given
@@ -179,10 +195,12 @@ class ThumbsFieldMixin(_FileField):
             self._bound = storage, self._bind(storage)
         return self._bound[1]
 
-    @storage.setter
-    def storage(self, storage: Any) -> None:
+    def _give_storage(self, storage: Any) -> None:
         self._given = storage
         self._bound = None
+
+    if not TYPE_CHECKING:  # there it is an attribute, as Django's is
+        storage = property(_bound_storage, _give_storage)
 
     def _bind(self, storage: Any) -> Any:
         return storage.with_thumbs(self.thumbs, images_only=self.images_only, on_error=self._on_error)
@@ -233,11 +251,3 @@ class ImageWithThumbsField(ThumbsFieldMixin, models.ImageField):
 
     images_only = True
     default_validators = [validate_allowable_extension]
-
-    if TYPE_CHECKING:
-
-        @overload  # type: ignore[override]
-        def __get__(self, instance: None, owner: Any) -> ImageFileDescriptor: ...
-        @overload
-        def __get__(self, instance: models.Model, owner: Any) -> ImageWithThumbsFieldFile: ...
-        def __get__(self, instance: Any, owner: Any) -> Any: ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import Final, Literal
 
 EXTENSIONS: Final = {
     "JPEG": "jpg",
@@ -18,6 +18,12 @@ EXTENSIONS: Final = {
 
 THUMB_FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
 """Those of them that a project may ask for; in the others are the thumbs whose keys keep such an extension."""
+
+FormatName = Literal[
+    "JPEG", "JPG", "PNG", "GIF", "WEBP", "AVIF",
+    "jpeg", "jpg", "png", "gif", "webp", "avif",
+]  # fmt: skip
+"""How they are written for type checkers; any mixture of capitals will do."""
 
 # In capitals, and as nearly all files spell it, which saves each URL a conversion.
 _CANONICAL: Final = {

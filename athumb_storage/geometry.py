@@ -7,10 +7,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, NewType, Protocol
 
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]
+
+CropWord = Literal[
+    "left", "center", "right", "top", "bottom",
+    "left top", "left center", "left bottom",
+    "center top", "center center", "center bottom",
+    "right top", "right center", "right bottom",
+]  # fmt: skip
+"""The places that have words."""
+
+CropAmount = NewType("CropAmount", str)
+"""A place in percent or pixels: `CropAmount("50% 20%")`. It is a plain string, marked for type checkers."""
 
 
 class Shape(Protocol):

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Required, TypedDict
 
 from athumb_storage.exceptions import InvalidThumb, UnknownThumb
-from athumb_storage.formats import EXTENSIONS, THUMB_FORMATS, canonical, format_of_name
-from athumb_storage.geometry import Size, parse_crop
+from athumb_storage.formats import EXTENSIONS, THUMB_FORMATS, FormatName, canonical, format_of_name
+from athumb_storage.geometry import CropAmount, CropWord, Size, parse_crop
+
+if TYPE_CHECKING:
+    from typing import Unpack
 
 MAX_SIDE: Final = 16_383
 """The longest side of a thumb in pixels: the most that WebP can hold."""
+
+
+class ThumbOptions(TypedDict, total=False):
+    """The options of a `Thumb`, as a project writes them: what a Thumb makes of them is narrower."""
+
+    size: Required[Size]
+    crop: CropWord | CropAmount | bool | None
+    upscale: bool
+    format: FormatName | None
+    quality: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +45,10 @@ class Thumb:
     """JPEG, PNG, GIF, WEBP or AVIF; None takes that of the original's name."""
     quality: int = 85
     """1 to 100, for the formats that know a quality."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **options: Unpack[ThumbOptions]) -> None: ...
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", _checked_size(self.size))
@@ -121,6 +138,13 @@ def checked_format(format: object) -> str | None:  # noqa: A002, it is the optio
     return format.upper()
 
 
+Thumbs = Mapping[str, Thumb | ThumbOptions] | Sequence[tuple[str, Thumb | ThumbOptions]]
+"""What makes a `ThumbSet`. An iterator does so as well, but beside it mypy does not look into a dict."""
+
+ThumbsOrNone = Mapping[str, Thumb | ThumbOptions] | Sequence[tuple[str, Thumb | ThumbOptions]] | None
+"""The same, or None. It is spelled out because mypy does not look into pairs where it sees `Thumbs | None`."""
+
+
 class ThumbSet(Mapping[str, Thumb]):
     """The thumbs of a field or a storage: a read-only, ordered mapping of thumb name to `Thumb`.
 
@@ -132,7 +156,7 @@ class ThumbSet(Mapping[str, Thumb]):
 
     __slots__ = ("_thumbs",)
 
-    def __init__(self, thumbs: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None) -> None:
+    def __init__(self, thumbs: ThumbsOrNone = None) -> None:
         pairs = thumbs.items() if isinstance(thumbs, Mapping) else _checked_pairs(thumbs or ())
         self._thumbs: dict[str, Thumb] = {}
         for name, options in pairs:

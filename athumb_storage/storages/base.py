@@ -16,15 +16,15 @@ from django.core.files.storage import Storage
 from athumb_storage import conf
 from athumb_storage.concurrency import ThisThread, Threads
 from athumb_storage.exceptions import AthumbError, UploadedImageIsUnreadableError, shown
-from athumb_storage.formats import MIME_TYPES
+from athumb_storage.formats import MIME_TYPES, FormatName
 from athumb_storage.naming import Naming, is_marked, unmarked
 from athumb_storage.rendering import verify_decodable
-from athumb_storage.specs import Thumb, ThumbSet
+from athumb_storage.specs import Thumb, Thumbs, ThumbSet, ThumbsOrNone
 from athumb_storage.storages import saving
 from athumb_storage.storages.binding import ThumbLookup
 from athumb_storage.storages.filenames import refuse_thumb_names, safe_name
 from athumb_storage.storages.journal import Journal, kept_journals
-from athumb_storage.storages.options import OPTIONS, StorageOptions
+from athumb_storage.storages.options import OPTIONS, NamingWord, OnError, StorageOptions
 from athumb_storage.storages.source import Source
 
 if TYPE_CHECKING:
@@ -58,13 +58,34 @@ class ThumbnailStorageMixin(_Base):
     _threads: Threads = ThisThread()
     """Who stores. Not every storage may be used by several threads."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        own = {name: options.pop(name) for name in OPTIONS if name in options}
-        try:
-            self.options = StorageOptions(**own)
-        except ValueError as error:
-            raise ImproperlyConfigured(f"{type(self).__name__}: {error}") from error
-        super().__init__(*args, **options)
+    if TYPE_CHECKING:  # what is not ours is whatever the storage itself takes
+
+        def __init__(
+            self,
+            *args: Any,
+            thumbs: ThumbsOrNone = ...,
+            naming: NamingWord | Naming = ...,
+            fallback_format: FormatName = ...,
+            allowed_formats: Iterable[str] = ...,
+            max_pixels: int | None = ...,
+            max_frames: int | None = ...,
+            max_bytes: int | None = ...,
+            time_budget: float | None = ...,
+            strip_original: bool = ...,
+            on_error: OnError = ...,
+            placeholder_url: str | None = ...,
+            **options: Any,
+        ) -> None: ...
+
+    else:
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            own = {name: options.pop(name) for name in OPTIONS if name in options}
+            try:
+                self.options = StorageOptions(**own)
+            except ValueError as error:
+                raise ImproperlyConfigured(f"{type(self).__name__}: {error}") from error
+            super().__init__(*args, **options)
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         """As a migration writes it down: without thumbs, which touch no column."""
@@ -84,7 +105,7 @@ class ThumbnailStorageMixin(_Base):
         return self.options.naming
 
     @property
-    def on_error(self) -> str:
+    def on_error(self) -> OnError:
         """What becomes of an image whose thumbs cannot be made: "raise" refuses it, "skip" keeps it without them."""
         return self._lookup.on_error
 
@@ -101,7 +122,7 @@ class ThumbnailStorageMixin(_Base):
             self._own_lookup = ThumbLookup(self, self.options)
             return self._own_lookup
 
-    def with_thumbs(self, thumbs: Any, *, images_only: bool = False, on_error: str | None = None) -> Self:
+    def with_thumbs(self, thumbs: Thumbs, *, images_only: bool = False, on_error: OnError | None = None) -> Self:
         """This storage with more thumbs: same connection, same options, its own thumbs overlaid with these.
 
         Args:
@@ -139,12 +160,12 @@ class ThumbnailStorageMixin(_Base):
         return self.options.naming.key(name, self._lookup.variant(name, thumb))
 
     def url_for_thumb(
-        self, name: str, thumb: str | Thumb, *, force_ssl: bool = False, cache_bust: bool = True, **options: Any
+        self, name: str | None, thumb: str | Thumb, *, force_ssl: bool = False, cache_bust: bool = True, **options: Any
     ) -> str:
         """The URL of a thumb, or of the placeholder of an original without thumbs. It is string work: nobody is asked.
 
         Args:
-            name: the original's name.
+            name: the original's name, as a field's file has it.
             thumb: a thumb name or a Thumb.
             force_ssl: make it https where it would be http.
             cache_bust: add the setting `MEDIA_CACHE_BUSTER`, if there is one.
@@ -362,5 +383,5 @@ class ThumbnailStorageMixin(_Base):
         return self.open(name, "rb")
 
 
-def _bind_again(storage: Any, thumbs: dict[str, Thumb], images_only: bool, on_error: str | None) -> Any:
+def _bind_again(storage: Any, thumbs: dict[str, Thumb], images_only: bool, on_error: OnError | None) -> Any:
     return storage.with_thumbs(thumbs, images_only=images_only, on_error=on_error)

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from athumb_storage import conf
 from athumb_storage.exceptions import AmbiguousThumb, UnknownThumb
 from athumb_storage.specs import Thumb, ThumbSet, Variant
-from athumb_storage.storages.options import StorageOptions
+from athumb_storage.storages.options import OnError, StorageOptions
 
 
 class FieldWithThumbs(Protocol):
@@ -52,11 +52,11 @@ class ThumbLookup:
         field_thumbs: ThumbSet | None = None,
         *,
         images_only: bool = False,
-        on_error: str | None = None,
+        on_error: OnError | None = None,
     ) -> None:
         self.field_thumbs = field_thumbs
         self.images_only = images_only
-        self.on_error = on_error or options.on_error
+        self.on_error: OnError = on_error or options.on_error
         # Only a view keeps its storage: a storage that kept itself would have to wait for the garbage collector.
         self.unbound: Any = None if field_thumbs is None else storage
         self._storage = weakref.ref(storage)

@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage
@@ -16,6 +16,13 @@ from django.utils.crypto import get_random_string
 from athumb_storage.storages.base import ThumbnailStorageMixin
 from athumb_storage.storages.filenames import refuse_long
 from athumb_storage.storages.source import Source
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from _typeshed import StrPath
+
+    from athumb_storage.storages.options import StorageOptionsDict
 
 _LONGEST_NAME: Final = 255
 """How many bytes a file's or a folder's name may have: NAME_MAX of nearly all file systems."""
@@ -30,6 +37,18 @@ class FileSystemThumbnailStorage(ThumbnailStorageMixin, FileSystemStorage):
     Images and thumbs are written beside their place and then moved there: nobody is ever served half of one, and a full
     disk leaves none behind. Other files are stored by Django.
     """
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            location: StrPath | None = ...,
+            base_url: str | None = ...,
+            file_permissions_mode: int | None = ...,
+            directory_permissions_mode: int | None = ...,
+            allow_overwrite: bool = ...,
+            **options: Unpack[StorageOptionsDict],
+        ) -> None: ...
 
     def _refuse_long(self, keys: Iterable[str]) -> None:
         keys = list(keys)

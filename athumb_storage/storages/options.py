@@ -5,14 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Literal, TypedDict, get_args
 
-from athumb_storage.formats import MIME_TYPES, THUMB_FORMATS, canonical
+from athumb_storage.formats import MIME_TYPES, THUMB_FORMATS, FormatName, canonical
 from athumb_storage.naming import NAMINGS, Naming
 from athumb_storage.rendering import Limits
-from athumb_storage.specs import ThumbSet
+from athumb_storage.specs import ThumbSet, ThumbsOrNone
 
-ON_ERROR: Final = ("raise", "skip")
+OnError = Literal["raise", "skip"]
+"""What becomes of an image whose thumbs cannot be made."""
+
+ON_ERROR: Final[tuple[OnError, ...]] = get_args(OnError)
+
+NamingWord = Literal["folder", "athumb"]
+"""The namings that have words."""
+
+
+class StorageOptionsDict(TypedDict, total=False):
+    """The options of every storage, as a project writes them: what `StorageOptions` makes of them is narrower.
+
+    A storage of your own passes them on: `def __init__(self, **options: Unpack[StorageOptionsDict]) -> None`.
+    """
+
+    thumbs: ThumbsOrNone
+    naming: NamingWord | Naming
+    fallback_format: FormatName
+    allowed_formats: Iterable[str]
+    max_pixels: int | None
+    max_frames: int | None
+    max_bytes: int | None
+    time_budget: float | None
+    strip_original: bool
+    on_error: OnError
+    placeholder_url: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +63,7 @@ class StorageOptions:
     """These four are the limits of an image, see `rendering.Limits`."""
     strip_original: bool = False
     """Whether originals are stored without their metadata; the pixels stay as they are, byte for byte."""
-    on_error: str = "raise"
+    on_error: OnError = "raise"
     """"raise" refuses an image whose thumbs cannot be made; "skip" stores it without them."""
     placeholder_url: str | None = None
     """What `url_for_thumb` gives for an original that was stored without thumbs."""
@@ -66,7 +91,7 @@ class StorageOptions:
         )
 
 
-def parse_on_error(on_error: str) -> str:
+def parse_on_error(on_error: OnError) -> OnError:
     """
     Raises:
         ValueError: it is no way to go on after an error.

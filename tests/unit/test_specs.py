@@ -3,11 +3,14 @@
 import copy
 import pickle
 from collections.abc import Mapping
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError, fields, replace
+from typing import get_args
 
 import pytest
 
-from athumb_storage import InvalidThumb, Thumb, ThumbSet, UnknownThumb
+from athumb_storage import CropAmount, InvalidThumb, Thumb, ThumbOptions, ThumbSet, UnknownThumb
+from athumb_storage.formats import THUMB_FORMATS, FormatName, canonical
+from athumb_storage.geometry import CropWord
 from athumb_storage.specs import MAX_SIDE
 
 PAIRS = (("small", {"size": (20, 10)}), ("square", {"size": (50, 50), "crop": True}))
@@ -388,3 +391,25 @@ def test_with_format_fills_in_where_there_is_none():
 def test_with_format_checks_the_format():
     with pytest.raises(InvalidThumb, match="format"):
         ThumbSet(PAIRS).with_format("BMP")
+
+
+# What type checkers are told
+
+
+def test_the_types_name_the_options_there_are():
+    assert list(ThumbOptions.__annotations__) == [field.name for field in fields(Thumb)]
+
+
+def test_the_types_name_the_words_of_a_crop():
+    words = {f"{x} {y}" for x in ("left", "center", "right") for y in ("top", "center", "bottom")}
+    assert {*get_args(CropWord)} == words | {"left", "center", "right", "top", "bottom"}
+    assert all(Thumb(size=(9, 9), crop=word).crop == word for word in get_args(CropWord))
+
+
+def test_the_types_name_the_formats_there_are():
+    assert {canonical(name) for name in get_args(FormatName)} == {*THUMB_FORMATS}
+    assert all(Thumb(size=(9, 9), format=name).format == name.upper() for name in get_args(FormatName))
+
+
+def test_an_amount_is_a_string():
+    assert type(CropAmount("50% 20%")) is str

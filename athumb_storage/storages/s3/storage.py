@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from itertools import islice
-from typing import IO, Any, Final, cast
+from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from botocore import UNSIGNED
 from botocore.exceptions import ClientError
@@ -41,6 +41,11 @@ from athumb_storage.storages.s3.writes import IF_FREE, S3_ERRORS, Target, status
 from athumb_storage.storages.saving import logger
 from athumb_storage.storages.source import Source
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from athumb_storage.storages.s3.options import S3OptionsDict
+
 _LONGEST_KEY: Final = 1024
 """How many bytes a key may have: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
 
@@ -68,7 +73,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
     storage_errors = S3_ERRORS
     client_config: Any
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, **options: Unpack[S3OptionsDict]) -> None:
         super().__init__(*args, **options)
         if self.content_types not in CONTENT_TYPES:
             wrong = f"option 'content_types': {self.content_types!r} is none of {', '.join(CONTENT_TYPES)}"

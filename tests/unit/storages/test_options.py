@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import get_args
 
 import pytest
 from botocore.config import Config
@@ -12,8 +13,10 @@ from PIL import Image
 
 from athumb_storage import ImageLimitExceeded
 from athumb_storage.formats import MIME_TYPES
-from athumb_storage.storages import InMemoryThumbnailStorage
-from athumb_storage.storages.options import StorageOptions
+from athumb_storage.naming import NAMINGS
+from athumb_storage.storages import InMemoryThumbnailStorage, S3ThumbnailStorage
+from athumb_storage.storages.options import ON_ERROR, OPTIONS, NamingWord, OnError, StorageOptions, StorageOptionsDict
+from athumb_storage.storages.s3.options import S3OptionsDict
 from tests.conftest import draw, stored, upload
 
 ONE = {"small": {"size": (9, 9)}}
@@ -128,3 +131,17 @@ def test_there_is_one_client_for_whatever_settings(make_s3):
     assert storage.client is storage.client
     assert make_s3(client_config=Config(retries={"total_max_attempts": 7})).client is storage.client
     assert retries == {"total_max_attempts": 7}
+
+
+# What type checkers are told
+
+
+def test_the_types_name_the_options_there_are():
+    assert tuple(StorageOptionsDict.__annotations__) == OPTIONS
+    of_django_storages = S3ThumbnailStorage(bucket_name="media").get_default_settings()
+    assert {*S3OptionsDict.__annotations__} == {*OPTIONS, *of_django_storages, "cloudfront_signer"}
+
+
+def test_the_types_name_the_words_there_are():
+    assert get_args(OnError) == ON_ERROR
+    assert {*get_args(NamingWord)} == {*NAMINGS}
