@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, BinaryIO, cast, overload
 
 from django import forms
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
+from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import models
 from django.db.models.fields.files import FieldFile, ImageFieldFile, ImageFileDescriptor
+from django.db.models.signals import post_save
 from django.utils.functional import cached_property
 
 from athumb_storage.exceptions import AthumbError, InvalidThumb, OriginalSizeUnknown
-from athumb_storage.formats import FormatName
+from athumb_storage.formats import MIME_TYPES, FormatName
 from athumb_storage.forms import CheckedImageField
 from athumb_storage.geometry import Size, place
 from athumb_storage.rendering import shown_size
 from athumb_storage.specs import Thumb, Thumbs, ThumbSet, checked_format
 from athumb_storage.storages.binding import register_field
 from athumb_storage.storages.options import OnError, parse_on_error
+from athumb_storage.uploads import upload_info
 from athumb_storage.validators import UploadValidator, is_stored, validate_allowable_extension
 
 if TYPE_CHECKING:
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
     from athumb_storage.storages.base import ThumbnailStorageMixin
 
     class _FieldFile(FieldFile):
+        field: Any  # a ThumbsFieldMixin, which is a descriptor to type checkers
         storage: ThumbnailStorageMixin  # with another, there are no thumbs to ask for
 
         def _require_file(self) -> None: ...
@@ -35,6 +42,8 @@ if TYPE_CHECKING:
     _FileField = models.ImageField
 else:
     _FieldFile = _FileField = object
+
+logger = logging.getLogger("athumb_storage")
 
 
 class ThumbsFieldFile(_FieldFile):
@@ -87,25 +96,63 @@ class FileWithThumbsFieldFile(ThumbsFieldFile, FieldFile):
 class ImageWithThumbsFieldFile(ThumbsFieldFile, ImageFieldFile):
     """The file of an `ImageWithThumbsField`; its width and height are those of the image as it is shown."""
 
+    _is_being_saved = False
+
+    def save(self, name: str, content: Any, save: bool = True) -> None:
+        """Django's, which keeps the size of the image that was saved in the `width_field` and `height_field`."""
+        if not hasattr(content, "chunks"):
+            content = File(content, name)  # as the storage does, which tells the size by it
+        self._is_being_saved = True
+        try:
+            super().save(name, content, save=False)
+        finally:
+            self._is_being_saved = False
+        self._dimensions_cache = self._size_of(content)
+        self.field.keep_size(self.instance, *self._dimensions_cache)
+        if save:
+            self.instance.save()
+
+    save.alters_data = True  # type: ignore[attr-defined]  # no template may call it
+
     def _get_image_dimensions(self) -> Size | tuple[None, None]:
         # Django's own does not turn the image as its EXIF orientation says, and lets Pillow's errors through.
         if not hasattr(self, "_dimensions_cache"):
             close = self.closed
             self.open()
-            position = self.tell()
-            self._dimensions_cache: Size | tuple[None, None] = shown_size(cast(BinaryIO, self)) or (None, None)
-            self.seek(position)
+            self._dimensions_cache = self._measured(self)
             if close:
                 self.close()
         return self._dimensions_cache
 
+    def _size_of(self, content: File[Any]) -> Size | tuple[None, None]:
+        info = upload_info(content)
+        if info.width and info.height:
+            return info.width, info.height
+        if hasattr(self.storage, "with_thumbs"):  # it would have told
+            return None, None
+        content.open()
+        return self._measured(content)
+
+    def _measured(self, content: File[Any]) -> Size | tuple[None, None]:
+        options = getattr(self.storage, "options", None)
+        position = content.tell()
+        size = shown_size(cast(BinaryIO, content), options.allowed_formats if options else MIME_TYPES)
+        content.seek(position)
+        return size or (None, None)
+
 
 class _ImageDescriptor(ImageFileDescriptor):
     def __set__(self, instance: models.Model, value: Any) -> None:
-        # A form assigns the file that it leaves alone as well; Django would fetch it from the storage to measure it.
-        if is_stored(value) and value is instance.__dict__.get(self.field.attname):
-            return
-        super().__set__(instance, value)
+        previous = instance.__dict__.get(self.field.attname)
+        if isinstance(previous, ImageWithThumbsFieldFile) and previous._is_being_saved:
+            instance.__dict__[self.field.attname] = value  # its size comes from the storage
+        elif not is_stored(value):
+            super().__set__(instance, value)
+        elif value is not previous:  # a form assigns the file that it leaves alone as well
+            # Django would fetch it from the storage to measure it; the row that it comes from knows its size.
+            instance.__dict__[self.field.attname] = value
+            if previous is not None:
+                cast(ThumbsFieldMixin, self.field).take_size(instance, value)
 
 
 _FILE_CLASSES: dict[type, type] = {FieldFile: FileWithThumbsFieldFile, ImageFieldFile: ImageWithThumbsFieldFile}
@@ -123,6 +170,8 @@ class ThumbsFieldMixin(_FileField):
 
     images_only = False
     """Whether to refuse what is not an image."""
+    _is_historical = False
+    """Whether it is of a model as it was at a migration."""
 
     if TYPE_CHECKING:
         attr_class: Any
@@ -164,9 +213,13 @@ class ThumbsFieldMixin(_FileField):
         self._check_on_error()
         self._bound = None
         self.__dict__.pop("validators", None)  # a copy of a field has those of the field that it was copied from
-        # The models of a migration may carry the thumbs of long ago, which bind nobody.
-        if not cls._meta.abstract and cls.__module__ != "__fake__":
+        if cls._meta.abstract:
+            return
+        self._is_historical = cls.__module__ == "__fake__"
+        if not self._is_historical:
             register_field(self)
+        if self._size_fields():
+            post_save.connect(self._save_size, sender=cls)
 
     def _parsed(self) -> ThumbSet:
         thumbs, thumbnail_format = self._options
@@ -203,11 +256,56 @@ class ThumbsFieldMixin(_FileField):
         storage = property(_bound_storage, _give_storage)
 
     def _bind(self, storage: Any) -> Any:
-        return storage.with_thumbs(self.thumbs, images_only=self.images_only, on_error=self._on_error)
+        field = self._in_code() if self._is_historical else self
+        return storage.with_thumbs(field.thumbs, images_only=field.images_only, on_error=field._on_error)
+
+    def _in_code(self) -> ThumbsFieldMixin:
+        """What the code has now for this field of a migration's model, whose row is going to be one of the code's."""
+        try:
+            field = apps.get_model(self.model._meta.label)._meta.get_field(self.name)
+            if isinstance(field, ThumbsFieldMixin):
+                return field
+        except (LookupError, FieldDoesNotExist):
+            pass
+        logger.warning("%s is no field with thumbs any more: what a migration stores by it gets none.", self.label)
+        return self
 
     def unbound_storage(self) -> Any:
         """The storage as the project gave it; None if it cannot make thumbs."""
         return getattr(self._given, "unbound", None)
+
+    # The size of an image, in the fields for that
+
+    def _size_fields(self) -> list[str | None]:
+        names = [getattr(self, "width_field", None), getattr(self, "height_field", None)]
+        return names if any(names) else []
+
+    def keep_size(self, instance: models.Model, width: int | None, height: int | None) -> None:
+        """Set the `width_field` and `height_field`, if there are any."""
+        for name, value in zip(self._size_fields(), (width, height), strict=False):
+            if name:
+                setattr(instance, name, value)
+
+    def take_size(self, instance: models.Model, file: Any) -> None:
+        """Take the size of a stored file from the row that it comes from, as far as that is loaded."""
+        for name, theirs in zip(self._size_fields(), file.field._size_fields(), strict=False):
+            if name and theirs in file.instance.__dict__:
+                setattr(instance, name, file.instance.__dict__[theirs])
+
+    def update_dimension_fields(self, instance: models.Model, force: bool = False, *args: Any, **kwargs: Any) -> None:
+        """Django's, for an upload; to load a row is to ask no storage."""
+        file = instance.__dict__.get(self.attname)
+        if force or (isinstance(file, File) and not is_stored(file)):
+            super().update_dimension_fields(instance, force, *args, **kwargs)
+
+    def _save_size(self, instance: models.Model, update_fields: Any, using: str, **_: Any) -> None:
+        """With `update_fields` Django would save the name and not the size."""
+        if not update_fields or self.name not in update_fields:
+            return
+        left_out = [name for name in self._size_fields() if name and name not in update_fields]
+        values = {name: instance.__dict__[name] for name in left_out if name in instance.__dict__}
+        if values:
+            type(instance)._base_manager.using(using).filter(pk=instance.pk).update(**values)
 
     # Validation
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from athumb_storage.exceptions import ImageLimitExceeded, UploadedImageIsUnreadableError
 from athumb_storage.formats import HEAD_SIZE, sniff
+from athumb_storage.uploads import upload_info
 
 MESSAGES: Final = {
     "invalid_image": ImageField.default_error_messages["invalid_image"],
@@ -75,7 +76,7 @@ class UploadValidator:
             ValidationError: of the code "invalid_image" or "image_too_large".
         """
         upload = _to_be_saved(value) if self.can_check() else None
-        if upload is None or getattr(upload, "_checked_by", None) is self.field:
+        if upload is None or upload_info(upload).checked_by is self.field:
             return
         try:
             self.check(upload, images_only=self.field.images_only)
@@ -102,7 +103,7 @@ class UploadValidator:
         """
         image = self._image(upload, images_only)
         # So that a form's upload is decoded once, and not again when the form validates its model.
-        upload._checked_by = self.field
+        upload_info(upload).checked_by = self.field
         return image
 
     def _image(self, upload: Any, images_only: bool) -> Any:

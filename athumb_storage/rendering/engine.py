@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from PIL import Image, ImageCms, features
 
 from athumb_storage.concurrency import SharedPool, available_cores
 from athumb_storage.exceptions import AthumbError, ImageLimitExceeded, RenderingError, UploadedImageIsUnreadableError
-from athumb_storage.formats import HEAD_SIZE, sniff
+from athumb_storage.formats import HEAD_SIZE, MIME_TYPES, sniff
 from athumb_storage.geometry import Box, Placement, Size, as_stored, place, upright
 from athumb_storage.rendering.colours import flattened, normalised
 from athumb_storage.rendering.containers import png, tiff
@@ -80,6 +80,14 @@ class Rendered:
     size: Size
 
 
+Opened = Callable[[Size], None]
+"""Is told width and height, in pixels, of an image as it is shown, when its header has been read."""
+
+
+def _nobody(size: Size) -> None:
+    pass
+
+
 @lru_cache
 def can_write(format: str) -> bool:  # noqa: A002, it is the option's name
     """Whether the Pillow that is installed can write this format: WebP and AVIF may be left out of a build."""
@@ -87,7 +95,11 @@ def can_write(format: str) -> bool:  # noqa: A002, it is the option's name
 
 
 def render(
-    reader: BinaryIO, image_format: str, variants: Sequence[Variant], limits: Limits = _DEFAULT_LIMITS
+    reader: BinaryIO,
+    image_format: str,
+    variants: Sequence[Variant],
+    limits: Limits = _DEFAULT_LIMITS,
+    opened: Opened = _nobody,
 ) -> Iterator[Rendered]:
     """The thumbs of the image in `reader`, each as soon as it is encoded.
 
@@ -96,6 +108,7 @@ def render(
         image_format: what `formats.sniff` said of them; no other format is tried.
         variants: what is wanted.
         limits: what the image may have.
+        opened: is told the size of the image.
 
     Raises:
         ImageLimitExceeded: the image is over a limit.
@@ -107,6 +120,7 @@ def render(
         deadline = Deadline(limits)
         image = _open_image(watched(reader, deadline), image_format, limits)
         orientation = _orientation(image, reader)
+        opened(upright(image.size, orientation))
         plan = _planned(image, orientation, variants)
         decoded = _decoded(image, plan.scale)
     by_name = {variant.thumb_name: variant for variant in variants}
@@ -125,13 +139,16 @@ def render(
         yield job.result()
 
 
-def verify_decodable(reader: BinaryIO, image_format: str, limits: Limits = _DEFAULT_LIMITS) -> Image.Image:
+def verify_decodable(
+    reader: BinaryIO, image_format: str, limits: Limits = _DEFAULT_LIMITS, opened: Opened = _nobody
+) -> Image.Image:
     """Decode the image in `reader` as cheaply as possible, to prove that its thumbs could be rendered.
 
     Args:
         reader: the original's bytes. It is read by this thread alone and left open, at its beginning.
         image_format: what `formats.sniff` said of them; no other format is tried.
         limits: what the image may have.
+        opened: is told the size of the image.
 
     Returns:
         The image, opened afresh on the same reader and not yet decoded.
@@ -143,18 +160,24 @@ def verify_decodable(reader: BinaryIO, image_format: str, limits: Limits = _DEFA
     with _reading():
         limits.check_bytes(byte_length(reader))
         image = _open_image(watched(reader, Deadline(limits)), image_format, limits)
+        opened(upright(image.size, _orientation(image, reader)))
         _decoded(image, max(DECODE_SCALES) if _can_be_scaled(image) else 1)
         image = Image.open(reader, formats=[image_format])
         reader.seek(0)
         return image
 
 
-def shown_size(reader: BinaryIO) -> Size | None:
-    """Width and height, in pixels, of the image in `reader` as it is shown; None if it is no image we can read."""
+def shown_size(reader: BinaryIO, formats: Collection[str] = tuple(MIME_TYPES)) -> Size | None:
+    """Width and height, in pixels, of the image in `reader` as it is shown; None if it is none that can be read.
+
+    Args:
+        reader: its bytes.
+        formats: those that may be opened.
+    """
     reader.seek(0)
     image_format = sniff(reader.read(HEAD_SIZE))
     reader.seek(0)
-    if image_format is None:
+    if image_format is None or image_format not in formats:
         return None
     try:
         with _reading():

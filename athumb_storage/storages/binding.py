@@ -85,17 +85,19 @@ class ThumbLookup:
         return {"the storage itself": self.thumbs, **theirs}
 
     def resolve_thumb(self, thumb: str | Thumb) -> tuple[str, Thumb]:
-        """The thumb name and the Thumb that all agree on.
+        """The thumb name and the Thumb: the own one, else the one that all fields that have it agree on.
 
         Raises:
-            UnknownThumb: none of them has it.
-            AmbiguousThumb: they have it, but not the same.
+            UnknownThumb: nobody has it.
+            AmbiguousThumb: fields have it, but not the same.
         """
         sets, found = self.thumb_sets(), {}
         for label, thumbs in sets.items():
             with suppress(UnknownThumb):
                 name = thumbs.name_of(thumb)
                 found[label] = name, thumbs[name]
+                if thumbs is self.thumbs:
+                    break
         if not found:
             raise UnknownThumb(thumb, dict.fromkeys(name for thumbs in sets.values() for name in thumbs))
         if len(set(found.values())) > 1:

@@ -70,6 +70,8 @@ def accepted_format(storage: Storage, name: str, source: Source) -> str | None:
     Raises:
         UploadedImageIsUnreadableError: it is refused, by what its first bytes say.
     """
+    info = source.info
+    info.width = info.height = info.format = None
     images_only, is_stripped = storage._lookup.images_only, storage.options.strip_original
     if not (images_only or is_stripped or storage._lookup.thumbs):
         return None
@@ -101,6 +103,7 @@ def original_of(storage: Storage, name: str, source: Source, image_format: str) 
         else:
             with source.open() as reader:
                 original = Source(source.content, stripped(reader, image_format))
+                original.info = source.info
     with original:
         yield original
 
@@ -290,11 +293,12 @@ def _rendered(
 ) -> Iterator[Rendered]:
     """The thumbs, each as soon as it is encoded; where none is wanted, the image is read all the same."""
     limits = storage.options.limits
+    source.info.format = image_format
     with naming_the_file(name), source.open() as reader:
         if variants:
-            yield from render(reader, image_format, variants, limits)
+            yield from render(reader, image_format, variants, limits, source.info.opened)
         else:
-            verify_decodable(reader, image_format, limits)
+            verify_decodable(reader, image_format, limits, source.info.opened)
 
 
 def _claims_keys(storage: Storage) -> bool:

@@ -20,6 +20,7 @@ from django.core.files.utils import FileProxyMixin
 from athumb_storage.exceptions import UploadFailed
 from athumb_storage.formats import HEAD_SIZE
 from athumb_storage.rendering import Limits
+from athumb_storage.uploads import upload_info
 
 
 class Source:
@@ -44,6 +45,8 @@ class Source:
         self._data: bytes | None = None
         self._path: Path | None = None
         self._peeked = b""
+        self.info = upload_info(content)
+        """What is told to the field that it is for."""
         self._content = _rewound(content)
         if pieces is not None:
             self._keep(pieces)

@@ -73,6 +73,8 @@ def _thumb_url(file: Any, thumb: Any, force_ssl: bool) -> str:
     storage: Any = getattr(file, "storage", None)
     if not hasattr(storage, "url_for_thumb"):
         raise AthumbError(f"{file!r} has no thumbs: it is not the file of a storage that makes them.")
+    # Of a plain field, whose storage would look among the thumbs of other fields as well.
+    storage.thumbs.name_of(thumb)
     return str(storage.url_for_thumb(file.name, thumb, force_ssl=force_ssl))
 
 

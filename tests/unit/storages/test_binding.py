@@ -402,12 +402,19 @@ def test_the_storage_itself_resolves_what_its_fields_define(make_model):
     assert storage.generate_thumbs("cat.jpg", only=["a"]) == {"a": "cat.jpg.thumbs/a.jpg"}
 
 
-def test_a_field_that_differs_from_its_storage_is_ambiguous_too(make_model):
-    storage = InMemoryThumbnailStorage(thumbs={"a": {"size": (5, 5)}})
-    thing = make_model(image=ImageWithThumbsField(storage=storage, thumbs={"a": {"size": (9, 9)}}))
-    with pytest.raises(AmbiguousThumb, match=r"the storage itself.*shop\.Thing\.image"):
-        storage.url_for_thumb("cat.jpg", "a")
-    assert thing._meta.get_field("image").storage.url_for_thumb("cat.jpg", "a")
+def test_the_storages_own_thumb_comes_before_what_fields_say(make_model):
+    own, of_field = {"a": {"size": (5, 5)}}, {"a": {"size": (9, 9), "format": "PNG"}}
+    storage = InMemoryThumbnailStorage(thumbs=own)
+    thing = make_model(
+        image=ImageWithThumbsField(storage=storage, thumbs=of_field), plain=models.ImageField(storage=storage)
+    )
+    bound = thing._meta.get_field("image").storage
+    for ask in (storage, thing._meta.get_field("plain").storage):
+        assert ask.thumb_key("cat.jpg", "a") == "cat.jpg.thumbs/a.jpg"
+        name = ask.save("cat.jpg", upload())
+        assert ask.generate_thumbs(name, only=["a"]) == {"a": f"{name}.thumbs/a.jpg"}
+        assert image_in(storage, f"{name}.thumbs/a.jpg").size == (5, 3)
+    assert bound.thumb_key("cat.jpg", "a") == "cat.jpg.thumbs/a.png"
 
 
 def test_the_default_storage_knows_the_fields_of_all_apps(memory):

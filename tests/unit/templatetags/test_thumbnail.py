@@ -16,7 +16,7 @@ from django.template.backends.django import DjangoTemplates
 from django.template.library import InvalidTemplateLibrary
 from django.test import RequestFactory
 
-from athumb_storage import AmbiguousThumb, AthumbError, Thumb, UnknownThumb
+from athumb_storage import AthumbError, Thumb, UnknownThumb
 from athumb_storage.fields import FileWithThumbsField
 from athumb_storage.storages import InMemoryThumbnailStorage, S3ThumbnailStorage
 from tests.shop.models import Plain, Product
@@ -361,9 +361,16 @@ class TestNoUrl:
         assert render("[{% thumbnail product.image value %}]", {"product": product, "value": value}) == "[]"
         assert len(caplog.records) == 1
 
-    def test_thumbs_that_several_fields_define_differently(self, settings, caplog):
-        storage = InMemoryThumbnailStorage()
-        fields = [FileWithThumbsField(storage=storage, thumbs={"a": {"size": (side, side)}}) for side in (1, 2)]
+    @pytest.mark.parametrize("thumb", ["theirs", "differing"])
+    def test_a_plain_field_has_the_thumbs_of_its_storage_and_no_others(self, settings, caplog, thumb):
+        storage = InMemoryThumbnailStorage(thumbs={"own": {"size": (9, 9)}})
+        fields = [
+            FileWithThumbsField(
+                storage=storage,
+                thumbs={"theirs": {"size": (4, 4)}, "differing": {"size": (side, side)}, "own": {"size": (side, 5)}},
+            )
+            for side in (1, 2)
+        ]
 
         class Two:
             """Two fields of one model, without the model."""
@@ -375,11 +382,12 @@ class TestNoUrl:
         for number, field in enumerate(fields):
             field.contribute_to_class(Two, f"file{number}")
         file = field_file(storage)
+        assert render("{% thumbnail file 'own' %}", {"file": file}).endswith("cat.jpg.thumbs/own.jpg")
         settings.DEBUG = True
-        with pytest.raises(AmbiguousThumb, match=r"shop\.Two\.file"):
-            render("{% thumbnail file 'a' %}", {"file": file})
+        with pytest.raises(UnknownThumb, match="Known thumbs: 'own'"):
+            render(f"{{% thumbnail file '{thumb}' %}}", {"file": file})
         settings.DEBUG = False
-        assert render("{% thumbnail file 'a' %}", {"file": file}) == ""
+        assert render(f"{{% thumbnail file '{thumb}' %}}", {"file": file}) == ""
         assert len(caplog.records) == 1
 
 

@@ -1,0 +1,32 @@
+"""What a field and its storage tell each other of one upload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass
+class UploadInfo:
+    """It travels on the content, from a form to the field and from there to the storage and back."""
+
+    width: int | None = None
+    """In pixels, of the image as it is shown; filled by the storage that saves it, and None if it is no image."""
+    height: int | None = None
+    format: str | None = None
+    """The image's, such as "JPEG"; filled by the storage that saves it."""
+    checked_by: object = None
+    """The model field whose validator has found that it could be saved."""
+
+    def opened(self, size: tuple[int, int]) -> None:
+        """Fill in the size."""
+        self.width, self.height = size
+
+
+def upload_info(content: Any) -> UploadInfo:
+    """The info of this content; a new one, if it has none yet."""
+    try:
+        info: UploadInfo = content.upload_info
+    except AttributeError:
+        info = content.upload_info = UploadInfo()
+    return info
