@@ -148,6 +148,8 @@ class _ImageDescriptor(ImageFileDescriptor):
             instance.__dict__[self.field.attname] = value  # its size comes from the storage
         elif not is_stored(value):
             super().__set__(instance, value)
+            if previous is None and not instance._state.adding:  # it was deferred, which Django takes for a new row
+                self.field.update_dimension_fields(instance, force=True)
         elif value is not previous:  # a form assigns the file that it leaves alone as well
             # Django would fetch it from the storage to measure it; the row that it comes from knows its size.
             instance.__dict__[self.field.attname] = value
