@@ -25,6 +25,7 @@ from athumb_storage.storages.binding import ThumbLookup
 from athumb_storage.storages.filenames import refuse_thumb_names, safe_name
 from athumb_storage.storages.journal import Journal, kept_journals
 from athumb_storage.storages.options import OPTIONS, NamingWord, OnError, StorageOptions
+from athumb_storage.storages.references import REFERENCE, alias_of, configured
 from athumb_storage.storages.source import Source
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class ThumbnailStorageMixin(_Base):
     """Whether a name is made unique before it is stored, so that it cannot be taken."""
     storage_errors: tuple[type[Exception], ...] = (OSError,)
     """What storing, reading and deleting raise where the storage fails. Others come through as they are."""
+    _places: frozenset[str] | None = None
+    """The options that decide where files lie; None where nobody can tell them from the others."""
     _threads: Threads = ThisThread()
     """Who stores. Not every storage may be used by several threads."""
 
@@ -87,10 +90,58 @@ class ThumbnailStorageMixin(_Base):
                 raise ImproperlyConfigured(f"{type(self).__name__}: {error}") from error
             super().__init__(*args, **options)
 
+    # To migrations, pickles and copies
+
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        """As a migration writes it down: without thumbs, which touch no column."""
+        """As a migration writes it down: by its alias in `STORAGES`, or by what decides where files lie."""
+        alias = alias_of(self.unbound)
+        if alias is not None:
+            return REFERENCE, (alias,), {}
         path, args, kwargs = super().deconstruct()  # type: ignore[misc]  # from @deconstructible
-        return path, args, {name: value for name, value in kwargs.items() if name not in OPTIONS}
+        return path, args, {name: value for name, value in kwargs.items() if self._is_about_places(name, value)}
+
+    def _is_about_places(self, option: str, value: Any) -> bool:
+        if option == "naming":
+            return isinstance(value, str) or hasattr(value, "deconstruct")  # another cannot be written down
+        return option not in OPTIONS if self._places is None else option in self._places
+
+    def _public_options(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Those that may be in a pickle."""
+        return options
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        lookup = self._lookup
+        if lookup.field_thumbs is not None:
+            return _bind_again, (lookup.unbound, dict(lookup.field_thumbs), lookup.images_only, lookup.on_error)
+        alias = alias_of(self)
+        if alias is not None:
+            return configured, (alias,)
+        if "_constructor_args" in vars(self):  # kept by Django's @deconstructible
+            args, options = vars(self)["_constructor_args"]
+            return _make_again, (type(self), args, self._public_options(options))
+        return self._reduced()
+
+    def _reduced(self) -> Any:
+        reduced: Any = super().__reduce_ex__(4)
+        state = reduced[2]  # with what is in slots, if that is a pair; it is looked up again
+        return *reduced[:2], state[0] if isinstance(state, tuple) else state, *reduced[3:]
+
+    def __copy__(self) -> Self:
+        lookup = self._lookup
+        if lookup.field_thumbs is not None:
+            return copy(self.unbound).with_thumbs(
+                lookup.field_thumbs, images_only=lookup.images_only, on_error=lookup.on_error
+            )
+        function, args, state, *_ = self._reduced()
+        made: Self = function(*args)
+        if hasattr(made, "__setstate__"):
+            made.__setstate__(state)
+        else:
+            made.__dict__.update(state)
+        return made
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return copy(self)
 
     # Thumbs, and the fields they are bound to
 
@@ -136,16 +187,6 @@ class ThumbnailStorageMixin(_Base):
             self.unbound, self.options, ThumbSet(thumbs), images_only=images_only, on_error=on_error
         )
         return view
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        # To copy or pickle a bound storage is to do so with the storage itself, and to bind it again.
-        lookup = self._lookup
-        if lookup.field_thumbs is not None:
-            thumbs = dict(lookup.field_thumbs)
-            return _bind_again, (copy(lookup.unbound), thumbs, lookup.images_only, lookup.on_error)
-        reduced: Any = super().__reduce_ex__(protocol)
-        state = reduced[2]  # with what is in slots, if that is a pair; it is looked up again
-        return *reduced[:2], state[0] if isinstance(state, tuple) else state, *reduced[3:]
 
     # Where a thumb lives
 
@@ -381,6 +422,10 @@ class ThumbnailStorageMixin(_Base):
 
     def _open_original(self, name: str) -> AbstractContextManager[File[Any]]:
         return self.open(name, "rb")
+
+
+def _make_again(cls: type[Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    return cls(*args, **options)
 
 
 def _bind_again(storage: Any, thumbs: dict[str, Thumb], images_only: bool, on_error: OnError | None) -> Any:

@@ -38,6 +38,8 @@ class FileSystemThumbnailStorage(ThumbnailStorageMixin, FileSystemStorage):
     disk leaves none behind. Other files are stored by Django.
     """
 
+    _places = frozenset({"location"})
+
     if TYPE_CHECKING:
 
         def __init__(

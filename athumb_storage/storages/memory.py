@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class InMemoryThumbnailStorage(ThumbnailStorageMixin, InMemoryStorage):
     """Django's `InMemoryStorage` with thumbs."""
 
+    _places = frozenset({"location"})
+
     if TYPE_CHECKING:
 
         def __init__(

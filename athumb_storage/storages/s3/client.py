@@ -141,7 +141,9 @@ def connection_of(storage: Any, *, signature_version: Any = None) -> Connection:
         _recent.move_to_end(key)
         if len(_recent) > MOST_IDLE:
             _recent.popitem(last=False)
-    vars(storage).setdefault("_kept_connections", {})[signature_version] = connection
+    kept = vars(storage).get("_kept_connections", {})
+    if kept.get(signature_version) is not connection:
+        vars(storage)["_kept_connections"] = {**kept, signature_version: connection}  # a copy has the other one
     return connection
 
 

@@ -30,12 +30,7 @@ from athumb_storage.storages.filenames import another_name, refuse_long
 from athumb_storage.storages.s3.client import UnexpectedAnswer, connection_of, with_defaults
 from athumb_storage.storages.s3.contenttypes import CONTENT_TYPES, DOWNLOAD, known_type
 from athumb_storage.storages.s3.legacy import legacy_settings
-from athumb_storage.storages.s3.pickling import (
-    register_storage,
-    state_with_secrets,
-    state_without_secrets,
-    without_secrets,
-)
+from athumb_storage.storages.s3.secrets import without_secrets
 from athumb_storage.storages.s3.urls import MOST_SECONDS, Urls, prepared_urls
 from athumb_storage.storages.s3.writes import IF_FREE, S3_ERRORS, Target, status_of
 from athumb_storage.storages.saving import logger
@@ -68,9 +63,11 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
     `file_overwrite` is False unless the project says otherwise.
     """
 
+    __module__ = "athumb_storage.storages.s3"  # by which migrations and pickles name it
     __slots__ = ("_urls",)
     _urls: Urls | None
     storage_errors = S3_ERRORS
+    _places = frozenset({"bucket_name", "location"})
     client_config: Any
 
     def __init__(self, *args: Any, **options: Unpack[S3OptionsDict]) -> None:
@@ -88,7 +85,6 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         self.client_config = with_defaults(
             self.client_config, addressing_style=self.addressing_style, signature_version=self.signature_version
         )
-        register_storage(self)
 
     def get_default_settings(self) -> dict[str, Any]:
         defaults = super().get_default_settings()
@@ -104,21 +100,8 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
             "content_types": "bytes",
         }
 
-    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        path, args, kwargs = super().deconstruct()
-        path = path.replace(
-            "athumb_storage.storages.s3.storage.", "athumb_storage.storages.s3."
-        )  # as migrations name it
-        return path, args, without_secrets({name: kwargs[name] for name in kwargs if name != "thumb_object_parameters"})
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        state.pop("_kept_connections", None)
-        return state_without_secrets(self, state)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state_with_secrets(type(self), state))
-        register_storage(self)
+    def _public_options(self, options: dict[str, Any]) -> dict[str, Any]:
+        return without_secrets(options)
 
     # The client
 
@@ -382,6 +365,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
 class PublicS3ThumbnailStorage(S3ThumbnailStorage):
     """For a bucket that everybody may read: objects are stored public-read, and URLs carry no signature."""
 
+    __module__ = "athumb_storage.storages.s3"
     default_acl = "public-read"
     querystring_auth = False
 

@@ -725,7 +725,9 @@ def test_a_forked_process_saves_too(make_s3):
     ids=["copy", "deep", "pickle"],
 )
 @pytest.mark.parametrize("bound", [True, False])
-def test_a_copy_still_works(make_s3, again, bound):
+def test_a_copy_still_works(make_s3, again, bound, settings, s3_options):
+    settings.AWS_S3_ACCESS_KEY_ID = s3_options["access_key"]  # which no pickle holds
+    settings.AWS_S3_SECRET_ACCESS_KEY = s3_options["secret_key"]
     storage = make_s3(thumbs=ONE)
     if bound:
         storage = storage.with_thumbs({"square": {"size": (20, 20), "crop": True}})
