@@ -9,7 +9,7 @@ from django import forms
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.core.files.base import File
-from django.core.files.storage import default_storage
+from django.core.files.storage import InvalidStorageError, default_storage
 from django.db import models
 from django.db.models.fields.files import FieldFile, ImageFieldFile, ImageFileDescriptor
 from django.db.models.signals import post_save
@@ -273,8 +273,11 @@ class ThumbsFieldMixin(_FileField):
         return self
 
     def unbound_storage(self) -> Any:
-        """The storage as the project gave it; None if it cannot make thumbs."""
-        return getattr(self._given, "unbound", None)
+        """The storage as the project gave it; None if it cannot make thumbs, or is there no more."""
+        try:
+            return getattr(self._given, "unbound", None)
+        except InvalidStorageError:
+            return None
 
     # The size of an image, in the fields for that
 

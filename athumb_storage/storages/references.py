@@ -17,6 +17,8 @@ class ConfiguredStorage:
         self._alias = alias
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # a protocol is tried out, which is no use yet
+            raise AttributeError(name)
         return getattr(storages[self._alias], name)
 
     @property  # type: ignore[misc]  # nobody sets it
