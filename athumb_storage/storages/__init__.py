@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from athumb_storage.storages.base import ThumbnailStorageMixin
 from athumb_storage.storages.filesystem import FileSystemThumbnailStorage
 from athumb_storage.storages.memory import InMemoryThumbnailStorage
-from athumb_storage.storages.references import configured
+from athumb_storage.storages.travelling import configured
 
 if TYPE_CHECKING:
     from athumb_storage.storages.s3 import PublicS3ThumbnailStorage, S3ThumbnailStorage

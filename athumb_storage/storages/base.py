@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,8 +24,8 @@ from athumb_storage.storages.binding import ThumbLookup
 from athumb_storage.storages.filenames import refuse_thumb_names, safe_name
 from athumb_storage.storages.journal import Journal, kept_journals
 from athumb_storage.storages.options import OPTIONS, NamingWord, OnError, StorageOptions
-from athumb_storage.storages.references import REFERENCE, alias_of, configured
 from athumb_storage.storages.source import Source
+from athumb_storage.storages.travelling import TravellingStorage
 
 if TYPE_CHECKING:
     from typing import Self
@@ -39,7 +38,7 @@ _OVERWRITING: Final = ("file_overwrite", "overwrite_files", "allow_overwrite", "
 """What Django and django-storages call the option to replace a file of the same name."""
 
 
-class ThumbnailStorageMixin(_Base):
+class ThumbnailStorageMixin(TravellingStorage, _Base):
     """Gives thumbs to a Django storage: `class MyStorage(ThumbnailStorageMixin, SomeStorage): pass`.
 
     Its options are those of `StorageOptions`, by keyword, and whatever the storage itself takes. What a storage may do
@@ -56,8 +55,6 @@ class ThumbnailStorageMixin(_Base):
     """Whether a name is made unique before it is stored, so that it cannot be taken."""
     storage_errors: tuple[type[Exception], ...] = (OSError,)
     """What storing, reading and deleting raise where the storage fails. Others come through as they are."""
-    _places: frozenset[str] | None = None
-    """The options that decide where files lie; None where nobody can tell them from the others."""
     _threads: Threads = ThisThread()
     """Who stores. Not every storage may be used by several threads."""
 
@@ -89,59 +86,6 @@ class ThumbnailStorageMixin(_Base):
             except ValueError as error:
                 raise ImproperlyConfigured(f"{type(self).__name__}: {error}") from error
             super().__init__(*args, **options)
-
-    # To migrations, pickles and copies
-
-    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        """As a migration writes it down: by its alias in `STORAGES`, or by what decides where files lie."""
-        alias = alias_of(self.unbound)
-        if alias is not None:
-            return REFERENCE, (alias,), {}
-        path, args, kwargs = super().deconstruct()  # type: ignore[misc]  # from @deconstructible
-        return path, args, {name: value for name, value in kwargs.items() if self._is_about_places(name, value)}
-
-    def _is_about_places(self, option: str, value: Any) -> bool:
-        if option == "naming":
-            return isinstance(value, str) or hasattr(value, "deconstruct")  # another cannot be written down
-        return option not in OPTIONS if self._places is None else option in self._places
-
-    def _public_options(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Those that may be in a pickle."""
-        return options
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        lookup = self._lookup
-        if lookup.field_thumbs is not None:
-            return _bind_again, (lookup.unbound, dict(lookup.field_thumbs), lookup.images_only, lookup.on_error)
-        alias = alias_of(self)
-        if alias is not None:
-            return configured, (alias,)
-        if "_constructor_args" in vars(self):  # kept by Django's @deconstructible
-            args, options = vars(self)["_constructor_args"]
-            return _make_again, (type(self), args, self._public_options(options))
-        return self._reduced()
-
-    def _reduced(self) -> Any:
-        reduced: Any = super().__reduce_ex__(4)
-        state = reduced[2]  # with what is in slots, if that is a pair; it is looked up again
-        return *reduced[:2], state[0] if isinstance(state, tuple) else state, *reduced[3:]
-
-    def __copy__(self) -> Self:
-        lookup = self._lookup
-        if lookup.field_thumbs is not None:
-            return copy(self.unbound).with_thumbs(
-                lookup.field_thumbs, images_only=lookup.images_only, on_error=lookup.on_error
-            )
-        function, args, state, *_ = self._reduced()
-        made: Self = function(*args)
-        if hasattr(made, "__setstate__"):
-            made.__setstate__(state)
-        else:
-            made.__dict__.update(state)
-        return made
-
-    def __deepcopy__(self, memo: Any) -> Self:
-        return copy(self)
 
     # Thumbs, and the fields they are bound to
 
@@ -422,11 +366,3 @@ class ThumbnailStorageMixin(_Base):
 
     def _open_original(self, name: str) -> AbstractContextManager[File[Any]]:
         return self.open(name, "rb")
-
-
-def _make_again(cls: type[Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    return cls(*args, **options)
-
-
-def _bind_again(storage: Any, thumbs: dict[str, Thumb], images_only: bool, on_error: OnError | None) -> Any:
-    return storage.with_thumbs(thumbs, images_only=images_only, on_error=on_error)
