@@ -16,12 +16,12 @@ EXTENSIONS: Final = {
 }
 """The formats a thumb can be written in, with the extension of its key."""
 
-THUMB_FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
-"""Those of them that a project may ask for; in the others are the thumbs whose keys keep such an extension."""
+WEB_FORMATS: Final = frozenset({"JPEG", "PNG", "GIF", "WEBP", "AVIF"})
+"""Those of them that browsers show: an original's name alone asks for no other."""
 
 FormatName = Literal[
-    "JPEG", "JPG", "PNG", "GIF", "WEBP", "AVIF",
-    "jpeg", "jpg", "png", "gif", "webp", "avif",
+    "JPEG", "JPG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "TIF",
+    "jpeg", "jpg", "png", "gif", "webp", "avif", "bmp", "tiff", "tif",
 ]  # fmt: skip
 """How they are written for type checkers; any mixture of capitals will do."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final, Required, TypedDict
 
 from athumb_storage.exceptions import InvalidThumb, UnknownThumb
-from athumb_storage.formats import EXTENSIONS, THUMB_FORMATS, FormatName, canonical, format_of_name
+from athumb_storage.formats import EXTENSIONS, WEB_FORMATS, FormatName, canonical, format_of_name
 from athumb_storage.geometry import CropAmount, CropWord, Size, parse_crop
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Thumb:
         if self.format:
             return canonical(self.format) or fallback
         told = format_of_name(name)
-        return told if told and (keeps_extension or told in THUMB_FORMATS) else fallback
+        return told if told and (keeps_extension or told in WEB_FORMATS) else fallback
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,8 +133,8 @@ def checked_format(format: object) -> str | None:  # noqa: A002, it is the optio
     """The format in capitals, as it was spelled (JPG stays JPG: old keys end in `.jpg` or `.jpeg`), or None."""
     if format is None:
         return None
-    if not isinstance(format, str) or canonical(format) not in THUMB_FORMATS:
-        raise InvalidThumb(f"option 'format': {format!r} is none of {', '.join(THUMB_FORMATS)}")
+    if not isinstance(format, str) or canonical(format) is None:
+        raise InvalidThumb(f"option 'format': {format!r} is none of {', '.join(EXTENSIONS)}")
     return format.upper()
 
 

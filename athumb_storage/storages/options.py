@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Final, Literal, TypedDict, get_args
 
-from athumb_storage.formats import MIME_TYPES, THUMB_FORMATS, FormatName, canonical
+from athumb_storage.formats import EXTENSIONS, MIME_TYPES, FormatName, canonical
 from athumb_storage.naming import NAMINGS, Naming
 from athumb_storage.rendering import Limits
 from athumb_storage.specs import ThumbSet, ThumbsOrNone
@@ -117,8 +117,8 @@ def _parse_naming(naming: str | Naming) -> Naming:
 
 def _parse_fallback(fallback: str) -> str:
     known = canonical(fallback)
-    if known not in THUMB_FORMATS:
-        raise ValueError(f"{fallback!r} is none of {', '.join(THUMB_FORMATS)}")
+    if known is None:
+        raise ValueError(f"{fallback!r} is none of {', '.join(EXTENSIONS)}")
     return known
 
 

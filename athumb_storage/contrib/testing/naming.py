@@ -161,6 +161,19 @@ class NamingContract(Contract):
         assert self.stored(storage) == sorted([name, key])
         assert storage.generate_thumbs(name) == {"small": key}
         assert content_of(storage, key).startswith(magic)
+
+    @pytest.mark.parametrize(
+        ("fmt", "magic"), [("bmp", b"BM"), ("tiff", b"II*\0"), ("webp", b"RIFF"), ("gif", b"GIF8")]
+    )
+    @pytest.mark.parametrize("naming", ["folder", "athumb"])
+    def test_a_thumb_is_of_the_format_that_it_names(
+        self, make_storage: MakeStorage, naming: str, fmt: str, magic: bytes
+    ) -> None:
+        storage = make_storage(naming=naming, thumbs={"small": {"size": (30, 30), "format": fmt}})
+        storage.save("cat.jpg", upload())
+        key = storage.thumb_key("cat.jpg", "small")
+        assert key.endswith(f".{fmt}")
+        assert content_of(storage, key).startswith(magic)
         image = image_in(storage, key)
         assert (image.format, image.size) == (fmt, (30, 20))
         assert colour_at(image, 5, 5) == (255, 0, 0)
