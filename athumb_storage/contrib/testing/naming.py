@@ -161,6 +161,9 @@ class NamingContract(Contract):
         assert self.stored(storage) == sorted([name, key])
         assert storage.generate_thumbs(name) == {"small": key}
         assert content_of(storage, key).startswith(magic)
+        image = image_in(storage, key)
+        assert (image.format, image.size) == (fmt, (30, 20))
+        assert colour_at(image, 5, 5) == (255, 0, 0)
 
     @pytest.mark.parametrize(
         ("fmt", "magic"), [("bmp", b"BM"), ("tiff", b"II*\0"), ("webp", b"RIFF"), ("gif", b"GIF8")]
@@ -174,9 +177,6 @@ class NamingContract(Contract):
         key = storage.thumb_key("cat.jpg", "small")
         assert key.endswith(f".{fmt}")
         assert content_of(storage, key).startswith(magic)
-        image = image_in(storage, key)
-        assert (image.format, image.size) == (fmt, (30, 20))
-        assert colour_at(image, 5, 5) == (255, 0, 0)
 
     def test_a_naming_of_the_projects_own(self, make_storage: MakeStorage) -> None:
         storage = make_storage(thumbs=THUMBS, naming=Elsewhere())
