@@ -311,8 +311,15 @@ def test_a_wrong_option_is_told(make_s3, option):
 # Zipping
 
 
-def test_a_file_of_unknown_kind_is_not_zipped(make_s3, types_of, s3_server, bucket):
+def test_what_is_text_by_its_name_is_zipped_and_still_an_attachment(make_s3, types_of, s3_server, bucket):
     saved = make_s3(gzip=True).save("a.css", in_memory("a.css", UNKNOWN["css"], "text/css"))
+    assert types_of(saved) == (*DOWNLOAD[:2], "gzip")
+    body = s3_server.client().get_object(Bucket=bucket, Key=saved)["Body"].read()
+    assert gzip.decompress(body) == UNKNOWN["css"]
+
+
+def test_a_file_of_unknown_kind_is_not_zipped(make_s3, types_of, s3_server, bucket):
+    saved = make_s3(gzip=True).save("a.bin", in_memory("a.bin", UNKNOWN["css"], "text/css"))
     assert types_of(saved) == DOWNLOAD
     assert s3_server.client().get_object(Bucket=bucket, Key=saved)["Body"].read() == UNKNOWN["css"]
 

@@ -326,7 +326,9 @@ def test_a_wrong_option_is_told(make_storage, option):
     [copy.copy, copy.deepcopy, lambda storage: pickle.loads(pickle.dumps(storage))],
     ids=["copy", "deep", "pickle"],
 )
-def test_a_copy_of_a_bound_storage_skips(make_storage, again):
+def test_a_copy_of_a_bound_storage_skips(make_storage, again, settings, s3_options):
+    settings.AWS_S3_ACCESS_KEY_ID = s3_options["access_key"]  # which no pickle holds
+    settings.AWS_S3_SECRET_ACCESS_KEY = s3_options["secret_key"]
     storage = make_storage(placeholder_url=PLACEHOLDER).with_thumbs(THUMBS, on_error="skip")
     assert again(storage).save("cat.jpg", ContentFile(CUT_OFF)) == "cat.nothumbs.jpg"
 
