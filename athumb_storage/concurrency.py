@@ -68,8 +68,10 @@ class SharedPool:
                 if self._executor is None:
                     self._executor = ThreadPoolExecutor(self.size, thread_name_prefix=self._name)
                 self._executor.submit(work)
-        except RuntimeError:  # no thread is begun any more: there are too many, or the main thread has ended
-            work()
+        except RuntimeError as error:
+            if type(error) is not RuntimeError:  # a signal handler's
+                raise
+            work()  # no thread is begun any more: there are too many, or the main thread has ended
         try:
             return wanted
         finally:

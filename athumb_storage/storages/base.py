@@ -56,7 +56,9 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
     storage_errors: tuple[type[Exception], ...] = (OSError,)
     """What storing, reading and deleting raise where the storage fails. Others come through as they are."""
     _threads: Threads = ThisThread()
-    """Who stores. Not every storage may be used by several threads."""
+    """Who stores images and thumbs. Not every storage may be used by several threads."""
+    _plain_threads: Threads = ThisThread()
+    """Who stores other files, which may be large: nobody else waits for these threads."""
 
     if TYPE_CHECKING:  # what is not ours is whatever the storage itself takes
 

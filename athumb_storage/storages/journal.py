@@ -125,10 +125,13 @@ class Journal:
             return keys
         try:
             self.storage._remove(keys)
-        except Exception:
-            if len(keys) > 1:  # one that cannot be removed must not keep the others
+        except BaseException as error:
+            is_stopped = not is_of_storing(self.storage, error)
+            if len(keys) > 1 and not is_stopped:  # one that cannot be removed must not keep the others
                 return [left for key in keys for left in self._left_of([key])]
-            logger.exception("Left behind by a failed upload of %r: %s", self._name, keys[0])
+            logger.exception("Left behind by a failed upload of %r: %s", self._name, ", ".join(keys))
+            if is_stopped:
+                raise
             return keys
         return []
 

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from django.core.exceptions import SuspiciousFileOperation
 
-from athumb_storage.concurrency import ThisThread, Threads
+from athumb_storage.concurrency import Threads
 from athumb_storage.exceptions import AthumbError, UploadedImageIsUnreadableError, UploadFailed, shown
 from athumb_storage.formats import MIME_TYPES, format_of_name, sniff
 from athumb_storage.naming import marked
@@ -47,6 +47,7 @@ class Storage(journals.Storage, Protocol):
     options: StorageOptions
     unique_names: bool
     _threads: Threads
+    _plain_threads: Threads
 
     @property
     def _lookup(self) -> ThumbLookup: ...
@@ -141,7 +142,7 @@ def save_plain(storage: Storage, name: str, source: Source) -> str:
     with Journal(storage, name) as journal:
         write = partial(storage._write_upload, source=source, image_format=None)
         stored = journal.record(
-            ThisThread().submit(under_free_name, storage, name, write, has_thumbs=False),
+            storage._plain_threads.submit(under_free_name, storage, name, write, has_thumbs=False),
             ours=name if storage.unique_names else None,
         ).result()
     # Without a prefix, others may be stored at the keys of thumbs; only an image is likely to have had any.
@@ -246,9 +247,9 @@ def remove_stale_thumbs(storage: Storage, name: str, journal: Journal) -> None:
         if stale:
             storage._remove(stale)
     except Exception as error:
+        logger.exception("Thumbs of the replaced %r may be left behind.", name)
         if not is_of_storing(storage, error):
             raise
-        logger.exception("Thumbs of the replaced %r may be left behind.", name)
 
 
 def stored_thumbs(storage: Storage, name: str) -> list[str]:

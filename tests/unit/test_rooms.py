@@ -40,7 +40,9 @@ def test_the_package_loads_neither_boto3_nor_settings_nor_pillow():
     assert "django.conf" not in loaded
 
 
-@pytest.mark.parametrize("module", ["specs", "geometry", "naming", "formats", "exceptions", "concurrency", "uploads", "version"])
+@pytest.mark.parametrize(
+    "module", ["specs", "geometry", "naming", "formats", "exceptions", "concurrency", "uploads", "version"]
+)
 def test_the_pure_rooms_know_neither_django_nor_pillow(module):
     loaded = loaded_by(f"import athumb_storage.{module}")
     assert not {"django", "PIL", "boto3", "botocore", "storages"} & top_levels(loaded)
@@ -106,7 +108,19 @@ def test_everything_public_is_there():
 
 # From the bottom up; a room imports only from its own and those before it.
 ROOMS = [
-    {"", "version", "exceptions", "formats", "geometry", "specs", "naming", "concurrency", "conf", "signals", "uploads"},
+    {
+        "",
+        "version",
+        "exceptions",
+        "formats",
+        "geometry",
+        "specs",
+        "naming",
+        "concurrency",
+        "conf",
+        "signals",
+        "uploads",
+    },
     {"rendering"},
     {"storages"},
     {"transactions", "validators", "forms"},

@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 from functools import cache, cached_property
+from http.client import HTTPException
 from typing import Any, Final
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
@@ -18,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import HTTPClientError
 from botocore.loaders import create_loader
 from storages.backends.s3 import S3Storage
+from urllib3.exceptions import HTTPError
 
 from athumb_storage.concurrency import SharedPool
 
@@ -59,6 +61,7 @@ class Connection:
         self._session = storage._create_session()
         self._options = _client_options(storage)
         self.threads = SharedPool(POOL_SIZE, "athumb-s3")
+        self.plain_threads = SharedPool(POOL_SIZE, "athumb-s3-plain")
         # Environment and profile name endpoints as well; only a client tells.
         endpoint = storage.endpoint_url or self._made(config).meta.endpoint_url
         self.is_aws = _is_aws(endpoint)
@@ -67,6 +70,7 @@ class Connection:
         events = self.client.meta.events
         events.register("before-sign.s3.PutObject", _send_at_once)
         events.register("after-call.s3", _disbelieve)
+        events.register_first("needs-retry.s3", _let_through)
         if not self.is_aws:
             events.register("before-call.s3.DeleteObjects", _check_by_md5)
 
@@ -189,6 +193,19 @@ def _check_by_md5(params: dict[str, Any], **_: Any) -> None:
     params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
     params["headers"].pop("x-amz-sdk-checksum-algorithm", None)
     params["context"].pop("checksum", None)
+
+
+def _let_through(caught_exception: Any, **_: Any) -> None:
+    """botocore takes what it does not know for a request that failed, and may try again: also what a signal handler
+    raised meanwhile.
+
+    Raises:
+        Exception: it.
+    """
+    if type(caught_exception) is HTTPClientError:
+        cause = caught_exception.kwargs.get("error")
+        if isinstance(cause, Exception) and not isinstance(cause, OSError | HTTPError | HTTPException | ValueError):
+            raise cause
 
 
 def _disbelieve(http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:

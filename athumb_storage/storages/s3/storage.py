@@ -114,6 +114,10 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
     def _threads(self) -> Threads:  # type: ignore[override]
         return connection_of(self).threads
 
+    @property
+    def _plain_threads(self) -> Threads:  # type: ignore[override]
+        return connection_of(self).plain_threads
+
     # django-storages would make a client for each thread of each storage.
 
     @property

@@ -133,8 +133,10 @@ class Target:
         try:
             try:
                 self.client.upload_fileobj(body, self.bucket, self.key, ExtraArgs=parameters, Config=config)
-            except RuntimeError:  # the main thread has ended, and no thread is begun any more
-                body.seek(0)
+            except RuntimeError as error:
+                if type(error) is not RuntimeError:
+                    raise
+                body.seek(0)  # the main thread has ended, and no thread is begun any more
                 alone = copy(config)
                 alone.use_threads = False
                 self.client.upload_fileobj(body, self.bucket, self.key, ExtraArgs=parameters, Config=alone)
