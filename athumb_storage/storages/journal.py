@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Final, Protocol
 
+from django.core.exceptions import SuspiciousOperation
+
 from athumb_storage.exceptions import AthumbError, UploadFailed
 
 logger = logging.getLogger("athumb_storage")
@@ -126,7 +128,7 @@ class Journal:
         try:
             self.storage._remove(keys)
         except BaseException as error:
-            is_stopped = not is_of_storing(self.storage, error)
+            is_stopped = not (is_of_storing(self.storage, error) or isinstance(error, SuspiciousOperation))
             if len(keys) > 1 and not is_stopped:  # one that cannot be removed must not keep the others
                 return [left for key in keys for left in self._left_of([key])]
             logger.exception("Left behind by a failed upload of %r: %s", self._name, ", ".join(keys))
