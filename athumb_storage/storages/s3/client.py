@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from http.client import HTTPException
 from typing import Any, Final
 from urllib.parse import urlsplit
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from botocore.config import Config
 from botocore.exceptions import HTTPClientError
@@ -87,6 +87,8 @@ class Connection:
 
 _alive: WeakValueDictionary[Hashable, Connection] = WeakValueDictionary()
 _recent: OrderedDict[Hashable, Connection] = OrderedDict()
+_sessions: WeakKeyDictionary[Any, object] = WeakKeyDictionary()
+"""Something that stands for the session of each storage that makes its own."""
 _lock = threading.Lock()
 
 
@@ -163,7 +165,7 @@ def _client_options(storage: Any) -> dict[str, Any]:
 def _session_key(storage: Any) -> tuple[Hashable, ...]:
     """What the session is made of."""
     if type(storage)._create_session is not S3Storage._create_session:
-        return (storage.unbound,)  # only the project knows, so nobody else has it
+        return (_sessions.setdefault(storage.unbound, object()),)  # only the project knows, so nobody else has it
     environment = tuple(map(os.environ.get, _ENVIRONMENT))
     return storage.access_key, storage.secret_key, storage.security_token, storage.session_profile, environment
 

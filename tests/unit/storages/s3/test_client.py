@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import gc
 import hashlib
 import os
@@ -53,6 +54,32 @@ def test_who_makes_a_session_of_its_own_signs_as_itself(make_s3, exchanges):
         with pytest.raises(Exception, match="403"):
             storage.exists("cat.jpg")
     assert [signer(request) for request in exchanges] == ["FIRST", "SECOND", "THIRD"]
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_a_copy_signs_as_itself_too(make_s3, exchanges, used):
+    storage = make_s3(First)
+    if used:
+        storage.client  # noqa: B018, it makes one
+    other = copy.copy(storage)
+    other.key = "FOURTH"
+    for each in (storage, other):
+        with pytest.raises(Exception, match="403"):
+            each.exists("cat.jpg")
+    assert [signer(request) for request in exchanges] == ["FIRST", "FOURTH"]
+
+
+def test_storages_with_sessions_of_their_own_end(make_s3):
+    storages, clients = weakref.WeakSet(), weakref.WeakSet()
+    for _ in range(2 * MOST_IDLE):
+        storage = make_s3(First)
+        storages.add(storage)
+        clients.add(storage.client)
+        assert len(clients) == len(set(map(id, clients)))
+    del storage
+    gc.collect()
+    assert len(storages) == 0
+    assert len(clients) <= MOST_IDLE
 
 
 def threads():
