@@ -135,8 +135,8 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
     def _normalize_name(self, name: str) -> str:
         # Whatever is asked of S3 is about a name. Not said earlier, because many commands do without the bucket.
         if not self.bucket_name:
-            setting = "the option bucket_name or the setting AWS_STORAGE_BUCKET_NAME"
-            raise ImproperlyConfigured(f"{type(self).__name__} has no bucket: set {setting}.")
+            missing = "the option bucket_name or the setting AWS_STORAGE_BUCKET_NAME"
+            raise ImproperlyConfigured(f"{type(self).__name__} has no bucket: set {missing}.")
         return str(super()._normalize_name(name))
 
     def _key_on_s3(self, name: str) -> str:
