@@ -136,14 +136,15 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
 
     # Where a thumb lives
 
-    def thumb_key(self, name: str, thumb: str | Thumb) -> str:
+    def thumb_key(self, name: str | None, thumb: str | Thumb) -> str:
         """Where the thumb of the original `name` is stored, as a storage name.
 
         Raises:
+            ValueError: `name` is empty.
             UnknownThumb: no such thumb is configured.
             AmbiguousThumb: this storage is bound to no field, and its fields define that thumb differently.
         """
-        name = str(name)
+        name = _named(name)
         return self.options.naming.key(name, self._lookup.variant(name, thumb))
 
     def url_for_thumb(
@@ -162,9 +163,7 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
             ValueError: `name` is empty.
             UnknownThumb, AmbiguousThumb: as `thumb_key` does.
         """
-        if not name:
-            raise ValueError("A thumb has no URL where there is no original.")
-        name = str(name)  # Django's `url()` takes a Path as well
+        name = _named(name)
         variant = self._lookup.variant(name, thumb)
         own = self.options
         if own.placeholder_url is not None and is_marked(name):
@@ -326,9 +325,9 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
         if journals is not None:
             journals.discard(self, name)
 
-    def delete_thumbs(self, name: str) -> None:
+    def delete_thumbs(self, name: str | None) -> None:
         """Delete all thumbs of the original `name`, also those that are configured no more."""
-        self._remove(saving.stored_thumbs(self, str(name)))
+        self._remove(saving.stored_thumbs(self, _named(name)))
 
     def _list_folder(self, folder: str) -> list[str] | None:
         """The names of all files in a folder; None if this storage cannot tell."""
@@ -341,7 +340,7 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
 
     # Generating again
 
-    def generate_thumbs(self, name: str, only: Iterable[str | Thumb] | None = None) -> dict[str, str]:
+    def generate_thumbs(self, name: str | None, only: Iterable[str | Thumb] | None = None) -> dict[str, str]:
         """Render the thumbs of an original that is stored already, and store them at the same keys.
 
         Args:
@@ -353,10 +352,11 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
             images are accepted.
 
         Raises:
+            ValueError: `name` is empty.
             FileNotFoundError: there is no such original.
             UploadedImageIsUnreadableError: the original cannot be decoded.
         """
-        name = str(name)
+        name = _named(name)
         thumbs = self.thumbs if only is None else dict(self._lookup.resolve_thumb(thumb) for thumb in only)
         with self._open_original(name) as content, Source(content) as source:
             image_format = saving.allowed_format(self, source)
@@ -368,3 +368,10 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
 
     def _open_original(self, name: str) -> AbstractContextManager[File[Any]]:
         return self.open(name, "rb")
+
+
+def _named(name: str | None) -> str:
+    """The name of a field's file, which may have none, or be a Path, as Django's storages take it."""
+    if not name:
+        raise ValueError("There are no thumbs where there is no original.")
+    return str(name)

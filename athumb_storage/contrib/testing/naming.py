@@ -57,9 +57,14 @@ class NamingContract(Contract):
             make_storage().url_for_thumb("cat.jpg", "small")
 
     @pytest.mark.parametrize("name", ["", None])
-    def test_no_original_no_url(self, make_storage: MakeStorage, name: Any) -> None:
-        with pytest.raises(ValueError, match="no original"):
-            make_storage(thumbs=THUMBS).url_for_thumb(name, "small")
+    def test_no_original_no_thumbs(self, make_storage: MakeStorage, name: Any) -> None:
+        storage = make_storage(thumbs=THUMBS)
+        for ask in (storage.url_for_thumb, storage.thumb_key):
+            with pytest.raises(ValueError, match="no original"):
+                ask(name, "small")
+        for act in (storage.generate_thumbs, storage.delete_thumbs):
+            with pytest.raises(ValueError, match="no original"):
+                act(name)
 
     @pytest.mark.parametrize(
         "name",

@@ -29,6 +29,8 @@ def files(product: Product) -> None:
     assert_type(product.image.width, int)
     assert_type(product.image.storage, ThumbnailStorageMixin)
     assert_type(product.image.storage.url_for_thumb(product.image.name, "60x60"), str)
+    assert_type(product.image.storage.thumb_key(product.image.name, "60x60"), str)
+    assert_type(product.image.storage.generate_thumbs(product.image.name), dict[str, str])
     product.image.save("cat.jpg", ContentFile(b""))
     product.photo = None
     product.photo = ContentFile(b"", name="cat.jpg")

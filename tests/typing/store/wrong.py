@@ -11,7 +11,7 @@ Thumb(size=(9, 9), crop="50% 20%")  # type: ignore[arg-type]
 Thumb(siez=(9, 9))  # type: ignore[call-arg]
 Thumb(crop=True)  # type: ignore[call-arg]
 Thumb(size=9)  # type: ignore[arg-type]
-Thumb(size=(9, 9), format="TIFF")  # type: ignore[arg-type]
+Thumb(size=(9, 9), format="heic")  # type: ignore[arg-type]
 Thumb(size=(9, 9), quality="high")  # type: ignore[arg-type]
 ICON: ThumbOptions = {"sise": (1, 2)}  # type: ignore[typeddict-item, typeddict-unknown-key]
 
