@@ -63,6 +63,8 @@ def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
             return image
         converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        if TimeoutError in (type(error), type(error.__cause__)):
+            raise  # of somebody who wants this thread to stop
         # Photos with a broken or foreign profile are common; without it they only look a little off.
         logger.warning("Ignored an ICC profile that cannot be used: %s", error)
         return image

@@ -314,7 +314,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
             if self.gzip and answer.get("ContentEncoding") == "gzip":
                 try:
                     yield File(cast(IO[bytes], _Unzipped(fileobj=body)), name=name)
-                except (EOFError, zlib.error) as error:
+                except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                     raise AthumbError(f"{name!r} is damaged: {error}") from error
             else:
                 file = File(body, name=name)
