@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from functools import cache, cached_property
 from http.client import HTTPException
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -134,6 +134,16 @@ def connection_of(storage: Any, *, signature_version: Any = None) -> Connection:
         storage: an `S3Storage`.
         signature_version: another one than the storage's own.
     """
+    settings = (_lock, storage.client_config, _session_key(storage), *_client_options(storage).values())
+    kept = vars(storage).get("_kept_connections", {})
+    if signature_version in kept and kept[signature_version][0] == settings:
+        return cast(Connection, kept[signature_version][1])
+    connection = _shared_connection(storage, signature_version)
+    vars(storage)["_kept_connections"] = {**kept, signature_version: (settings, connection)}  # a copy has the other one
+    return connection
+
+
+def _shared_connection(storage: Any, signature_version: Any) -> Connection:
     config = storage.client_config
     if signature_version:
         config = config.merge(Config(signature_version=signature_version))
@@ -147,9 +157,6 @@ def connection_of(storage: Any, *, signature_version: Any = None) -> Connection:
         _recent.move_to_end(key)
         if len(_recent) > MOST_IDLE:
             _recent.popitem(last=False)
-    kept = vars(storage).get("_kept_connections", {})
-    if kept.get(signature_version) is not connection:
-        vars(storage)["_kept_connections"] = {**kept, signature_version: connection}  # a copy has the other one
     return connection
 
 
