@@ -269,7 +269,6 @@ def test_the_projects_transfer_config_says_how_many_parts_go_up_at_once(make_s3,
         storage.client.meta.events.unregister("before-parameter-build.s3.UploadPart", sent)
     assert len(idents) == 3
     assert len(set(idents)) == threads
-    assert (threading.get_ident() in idents) == ("use_threads" in options)
 
 
 def test_an_image_above_the_multipart_threshold_is_claimed_all_the_same(make_s3):
