@@ -161,7 +161,7 @@ def test_it_is_not_taken_for_a_thumb_that_fails(make_storage, monkeypatch, stop,
 @pytest.mark.django_db
 def test_a_regeneration_is_stopped(make_storage, monkeypatch, stops_at_decoding, stop):
     field = Product._meta.get_field("image")
-    monkeypatch.setattr(field, "storage", make_storage())
+    monkeypatch.setattr(field, "_given", make_storage())
     Product.objects.create(image=upload())
     stops_at_decoding(stop())
     with pytest.raises(stop):
