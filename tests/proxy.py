@@ -104,7 +104,7 @@ class Fault:
         return self.label
 
 
-def _error(status: str, code: str) -> Answering:
+def refusal(status: str, code: str) -> Answering:
     def answering(request: Request, answer: Message) -> bytes:
         body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>A test broke this.</Message></Error>".encode()
         head = f"HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n\r\n".encode()
@@ -146,12 +146,12 @@ RESET_EARLY = Fault("reset-in-the-request", Ending.RESET, acts=False, reads_body
 RESET = Fault("reset", Ending.RESET, acts=False)
 RESET_AFTER = Fault("reset-after", Ending.RESET, acts=True)
 CLOSED_AFTER = Fault("closed-after", Ending.CLOSED, acts=True)
-ERROR = Fault("500", Ending.GOES_ON, acts=False, answering=_error("500 Internal Server Error", "InternalError"))
+ERROR = Fault("500", Ending.GOES_ON, acts=False, answering=refusal("500 Internal Server Error", "InternalError"))
 ERROR_AFTER = Fault("500-after", Ending.GOES_ON, acts=True, answering=ERROR.answering)
-SLOW_DOWN = Fault("503", Ending.GOES_ON, acts=False, answering=_error("503 Slow Down", "SlowDown"))
+SLOW_DOWN = Fault("503", Ending.GOES_ON, acts=False, answering=refusal("503 Slow Down", "SlowDown"))
 SLOW_DOWN_AFTER = Fault("503-after", Ending.GOES_ON, acts=True, answering=SLOW_DOWN.answering)
-FORBIDDEN = Fault("403", Ending.GOES_ON, acts=False, answering=_error("403 Forbidden", "AccessDenied"))
-ERROR_IN_200 = Fault("error-in-200", Ending.GOES_ON, acts=False, answering=_error("200 OK", "InternalError"))
+FORBIDDEN = Fault("403", Ending.GOES_ON, acts=False, answering=refusal("403 Forbidden", "AccessDenied"))
+ERROR_IN_200 = Fault("error-in-200", Ending.GOES_ON, acts=False, answering=refusal("200 OK", "InternalError"))
 EMPTY_200 = Fault("empty-200", Ending.GOES_ON, acts=False, answering=_page(b""))
 PAGE_200 = Fault("page-200", Ending.GOES_ON, acts=False, answering=_page(b"<!doctype html><title>Log in</title>"))
 TRUNCATED_STATUS = Fault("half-a-status-line", Ending.CLOSED, acts=True, answering=_half_a_status_line)

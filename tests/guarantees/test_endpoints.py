@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from botocore.config import Config
+from django.core.files.base import ContentFile
 
+from athumb_storage import UploadFailed
 from athumb_storage.storages import S3ThumbnailStorage
 from tests.conftest import stored, upload
+from tests.proxy import Ending, Fault, Proxy, refusal
 
 ONE = {"small": {"size": (30, 30)}}
 
@@ -68,3 +72,33 @@ def test_the_project_has_the_last_word(s3_options, conditional_writes):
     options = {**s3_options, "conditional_writes": conditional_writes}
     assert S3ThumbnailStorage(**options).claims_names == conditional_writes
     assert S3ThumbnailStorage(**{**options, "endpoint_url": None}).claims_names == conditional_writes
+
+
+# What a refusal means
+
+
+def refusing(status, code):
+    return Fault(code, Ending.GOES_ON, acts=False, answering=refusal(status, code))
+
+
+@pytest.mark.parametrize("content", [upload, lambda: ContentFile(b"notes")], ids=["image", "plain"])
+@pytest.mark.parametrize(
+    ("status", "code", "attempts"),
+    [
+        ("409 Conflict", "OperationAborted", 1),
+        ("412 Precondition Failed", "InvalidArgument", 1),
+        ("412 Precondition Failed", "PreconditionFailed", 100),
+        ("409 Conflict", "ConditionalRequestConflict", 100),
+    ],
+)
+def test_a_server_that_refuses_every_write_is_not_asked_for_ever(
+    make_s3, s3_server, bucket, content, status, code, attempts
+):
+    with Proxy(s3_server.endpoint_url) as proxy:
+        config = Config(retries={"total_max_attempts": 1})
+        storage = make_s3(thumbs=ONE, endpoint_url=proxy.url, client_config=config)
+        script = proxy.script(bucket, refusing(status, code))
+        with pytest.raises(UploadFailed, match="100 names" if attempts == 100 else code):
+            storage.save("cat.jpg", content())
+    assert [request.method for request in script.requests] == ["PUT"] * attempts
+    assert stored(make_s3()) == []

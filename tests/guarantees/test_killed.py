@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from PIL import Image
 
 from athumb_storage.storages import S3ThumbnailStorage
 from tests.buckets import image_at, keys_in
@@ -55,6 +56,38 @@ def settled(storage: S3ThumbnailStorage) -> set[str]:
         time.sleep(0.5)
         before, now = now, keys_in(storage)
     return now
+
+
+KILLED_BEFORE_MOVING = """
+import os, sys
+import django
+from django.conf import settings
+
+settings.configure()
+django.setup()
+
+from athumb_storage.storages import FileSystemThumbnailStorage
+from athumb_storage.contrib.testing import upload
+
+storage = FileSystemThumbnailStorage(location=sys.argv[1], thumbs={"small": {"size": (30, 30)}})
+storage.save("first.jpg", upload())
+os.replace = os.rename = os.link = lambda *args, **options: os._exit(9)
+storage.generate_thumbs("first.jpg") if sys.argv[2] == "again" else storage.save("second.jpg", upload())
+"""
+
+
+@pytest.mark.parametrize(("deed", "folder"), [("saved", "."), ("again", "first.jpg.thumbs")])
+def test_what_is_half_written_on_the_file_system_is_found_by_its_ending(tmp_path, deed, folder):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", KILLED_BEFORE_MOVING, str(tmp_path), deed]
+    assert subprocess.run(command, env=environment, check=False).returncode == 9
+    (half_written,) = tmp_path.rglob("*.new")
+    assert half_written.parent == tmp_path / folder
+    half_written.unlink()
+    files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert files == ["first.jpg", "first.jpg.thumbs/small.jpg"]
+    for file in files:
+        Image.open(tmp_path / file).load()
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ from athumb_storage import AthumbError, UploadFailed
 from athumb_storage.storages import S3ThumbnailStorage
 from athumb_storage.storages.s3.client import MOST_IDLE
 from tests.conftest import stored, upload
-from tests.proxy import EMPTY_200, ERROR_IN_200, PAGE_200, Fault, Proxy, _error
+from tests.proxy import EMPTY_200, ERROR_IN_200, PAGE_200, Fault, Proxy, refusal
 
 ONE = {"small": {"size": (30, 30)}}
 
@@ -153,7 +153,7 @@ def test_a_batch_is_deleted_with_a_checksum_that_every_server_knows(make_s3, exc
 
 
 def refusing(status, code):
-    return Fault(code, EMPTY_200.ending, acts=False, answering=_error(status, code))
+    return Fault(code, EMPTY_200.ending, acts=False, answering=refusal(status, code))
 
 
 @pytest.mark.parametrize(
