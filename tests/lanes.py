@@ -57,7 +57,7 @@ class Retries(dict):
 
 ONCE = Retries("once", total_max_attempts=1)
 AGAIN = Retries("again", total_max_attempts=3)
-PATIENCE = 0.7
+PATIENCE = 1.2
 """Seconds for which a client waits for an answer where it waits in vain."""
 LANES = 6
 """How many saves run side by side in the tests of time-outs, each in a bucket of its own."""
