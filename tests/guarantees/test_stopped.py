@@ -17,7 +17,7 @@ from PIL import Image
 from athumb_storage.fields import ImageWithThumbsField
 from athumb_storage.regeneration import regenerate
 from athumb_storage.storages import S3ThumbnailStorage
-from tests.conftest import draw, stored, upload
+from tests.conftest import draw, some_slow, stored, upload
 from tests.lanes import AGAIN, BLUE, CLAIMS, NAME, ONCE, PATIENCE, outcome, requests_of, save
 from tests.proxy import TIMEOUT, TIMEOUT_AFTER, only
 from tests.shop.models import Product
@@ -35,6 +35,7 @@ class Alarm(RuntimeError):
 
 STOPS = [SoftTimeLimit, Alarm, TimeoutError, KeyboardInterrupt]
 each_stop = pytest.mark.parametrize("stop", STOPS)
+some_stops = pytest.mark.parametrize("stop", some_slow(STOPS, always=[SoftTimeLimit, KeyboardInterrupt]))
 
 
 @contextlib.contextmanager
@@ -73,8 +74,8 @@ def what_stopped(action, condition, stop):
 # While S3 is waited for
 
 
-@each_stop
-@pytest.mark.parametrize("claim", CLAIMS)
+@some_stops
+@pytest.mark.parametrize("claim", some_slow(CLAIMS, always=["conditional"]))
 @pytest.mark.parametrize("fault", [TIMEOUT, TIMEOUT_AFTER], ids=str)
 def test_a_save_that_waits_for_s3_is_undone(lane, broken_storage, fault, claim, stop):
     storage = broken_storage(lane, ONCE, patience=PATIENCE, **CLAIMS[claim])
@@ -86,7 +87,7 @@ def test_a_save_that_waits_for_s3_is_undone(lane, broken_storage, fault, claim, 
         lane.restore()
 
 
-@each_stop
+@some_stops
 @pytest.mark.parametrize("retries", [ONCE, AGAIN], ids=str)
 @pytest.mark.parametrize("size", [100, 6 << 20], ids=["small", "in parts"])
 def test_a_plain_file_that_waits_for_s3_is_undone(lane, broken_storage, stop, retries, size):
