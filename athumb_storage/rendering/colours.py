@@ -4,15 +4,38 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from PIL import Image, ImageCms
 
 logger = logging.getLogger("athumb_storage")
 
 
-def normalised(image: Image.Image) -> Image.Image:
-    """The image in mode L, RGB or RGBA and in sRGB, with nothing else attached to it."""
-    profile = image.info.get("icc_profile")
+@dataclass(frozen=True)
+class ColourSpace:
+    """What a file says of its colours; where it says nothing, they are sRGB."""
+
+    profile: bytes | None = None
+    """An ICC profile."""
+    cicp: tuple[int, int, int, bool] | None = None
+    """Colour primaries, transfer characteristics, matrix coefficients and whether the range is full (ITU-T H.273)."""
+    gamma: float | None = None
+    """The exponent that pixels were encoded with, as in gAMA of a PNG: 0.45455 for most."""
+    chromaticities: tuple[float, float, float, float, float, float, float, float] | None = None
+    """x and y of white, red, green and blue, as in cHRM of a PNG."""
+
+
+ToSrgb = Callable[[Image.Image], Image.Image]
+"""Makes an image that was scaled one in mode L, RGB or RGBA and in the sRGB colour space."""
+
+
+def scalable(image: Image.Image, space: ColourSpace) -> tuple[Image.Image, ToSrgb]:
+    """The pixels of an image in a mode that can be scaled, and what is to be done with what was scaled from them.
+
+    A profile is applied after scaling because there are far fewer pixels then.
+    """
+    profile = space.profile
     image, alpha = _without_alpha(_eight_bit(image))
     if profile:
         image = _in_srgb(image, profile)
@@ -23,6 +46,10 @@ def normalised(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
     # Encoders write comments, profiles and EXIF data that they find here.
     image.info = {}
+    return image, _as_it_is
+
+
+def _as_it_is(image: Image.Image) -> Image.Image:
     return image
 
 

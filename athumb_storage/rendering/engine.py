@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
-from PIL import Image, ImageCms, features
+from PIL import Image, ImageCms
 
 from athumb_storage.concurrency import SharedPool, available_cores
 from athumb_storage.exceptions import AthumbError, ImageLimitExceeded, RenderingError, UploadedImageIsUnreadableError
 from athumb_storage.formats import HEAD_SIZE, MIME_TYPES, sniff
 from athumb_storage.geometry import Box, Placement, Size, as_stored, place, upright
-from athumb_storage.rendering.colours import flattened, normalised
+from athumb_storage.rendering.colours import ColourSpace, ToSrgb, scalable
 from athumb_storage.rendering.containers import png, tiff
+from athumb_storage.rendering.encoding import encoded
 from athumb_storage.rendering.inspection import inspect
 from athumb_storage.rendering.limits import Deadline, Limits, byte_length, watched
 from athumb_storage.rendering.plan import DECODE_SCALES, Plan, Step, make_plan
@@ -36,9 +35,6 @@ _TURNS: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 """How pixels stored in an EXIF orientation are turned upright (Exif 2.32, tag 0x0112)."""
-
-_WITH_QUALITY: Final = frozenset({"JPEG", "WEBP", "AVIF"})
-_WITHOUT_ALPHA: Final = frozenset({"JPEG", "BMP"})
 
 _CHUNK: Final = 1 << 20
 """How many bytes the decoder is fed at once; between two bites it wants the GIL, which others may hold."""
@@ -88,12 +84,6 @@ def _nobody(size: Size) -> None:
     pass
 
 
-@lru_cache
-def can_write(format: str) -> bool:  # noqa: A002, it is the option's name
-    """Whether the Pillow that is installed can write this format: WebP and AVIF may be left out of a build."""
-    return format not in ("WEBP", "AVIF") or bool(features.check(format.lower()))
-
-
 def render(
     reader: BinaryIO,
     image_format: str,
@@ -122,10 +112,10 @@ def render(
         orientation = _orientation(image, reader)
         opened(upright(image.size, orientation))
         plan = _planned(image, orientation, variants)
-        decoded = _decoded(image, plan.scale)
+        decoded, to_srgb = _decoded(image, plan.scale)
     by_name = {variant.thumb_name: variant for variant in variants}
     running: list[Future[Rendered]] = []
-    for step, scaled in _scaled(decoded, plan):
+    for step, scaled in _scaled(decoded, plan, to_srgb):
         deadline.check()
         variant = by_name[step.thumb_name]
         if scaled.width * scaled.height < _SMALL:
@@ -240,23 +230,25 @@ def _planned(image: Image.Image, orientation: int, variants: Sequence[Variant]) 
     return make_plan(placements, scaled_decode=_can_be_scaled(image))
 
 
-def _decoded(image: Image.Image, scale: int) -> Image.Image:
+def _decoded(image: Image.Image, scale: int) -> tuple[Image.Image, ToSrgb]:
     if scale > 1:
         width, height = image.size
         image.draft(None, (max(width // scale, 1), max(height // scale, 1)))
     if image.format != "TIFF":  # there each strip would be given so much, which may be one row
         image.decodermaxblock = _CHUNK  # type: ignore[attr-defined]
     image.load()
-    return normalised(image)
+    return scalable(image, ColourSpace(profile=image.info.get("icc_profile")))
 
 
-def _scaled(decoded: Image.Image, plan: Plan) -> Iterator[tuple[Step, Image.Image]]:
+def _scaled(decoded: Image.Image, plan: Plan, to_srgb: ToSrgb) -> Iterator[tuple[Step, Image.Image]]:
     """Each step with its pixels, not yet turned upright; those that no later step needs are let go of."""
     sources: dict[str | None, Image.Image] = {None: decoded}
     needed = {step.source for step in plan.steps}
     for step in plan.steps:
         try:
             scaled = _resized(sources[step.source], step.size, step.box)
+            if step.source is None:  # what is scaled from another thumb is in sRGB already
+                scaled = to_srgb(scaled)
         except _PILLOWS as error:
             raise _translated(error, RenderingError(f"thumb {step.thumb_name!r} cannot be scaled")) from error
         if step.thumb_name in needed:
@@ -294,16 +286,10 @@ def _finished(image: Image.Image, orientation: int, variant: Variant, deadline: 
     deadline.check()
     if orientation in _TURNS:
         image = image.transpose(_TURNS[orientation])
-    if variant.format in _WITHOUT_ALPHA:
-        image = flattened(image)
-    options: dict[str, Any] = {"quality": variant.thumb.quality} if variant.format in _WITH_QUALITY else {}
-    if not can_write(variant.format):
-        raise RenderingError(f"thumb {variant.thumb_name!r}: the installed Pillow cannot write {variant.format}")
-    output = io.BytesIO()
     try:
-        image.save(output, variant.format, **options)
+        data = encoded(image, variant)
     except _PILLOWS as error:
         cause = f"thumb {variant.thumb_name!r} cannot be encoded as {variant.format}"
         raise _translated(error, RenderingError(cause)) from error
     deadline.check()
-    return Rendered(variant, output.getvalue(), image.size)
+    return Rendered(variant, data, image.size)

@@ -25,7 +25,7 @@ from athumb_storage import (
 )
 from athumb_storage.fields import FileWithThumbsField, ImageWithThumbsField
 from athumb_storage.naming import is_marked
-from athumb_storage.rendering import engine
+from athumb_storage.rendering import encoding
 from athumb_storage.signals import thumbs_failed
 from tests.conftest import content_of, draw, noise, stored, upload
 from tests.unit.storages.test_mixin import ThumbShelf
@@ -116,7 +116,7 @@ def test_the_original_is_kept_as_it_is(make_storage, heard, caplog, data, option
 
 
 def test_a_thumb_that_cannot_be_encoded(make_storage, heard, monkeypatch):
-    monkeypatch.setattr(engine, "can_write", lambda fmt: fmt != "WEBP")
+    monkeypatch.setattr(encoding, "can_write", lambda fmt: fmt != "WEBP")
     storage = make_storage(thumbs=THUMBS, on_error="skip")
     assert is_kept_alone(storage, storage.save("cat.jpg", ContentFile(GOOD)), GOOD)
     assert [type(error) for *_, error in heard] == [RenderingError]

@@ -12,7 +12,7 @@ from django.test import override_settings
 
 from athumb_storage import Thumb
 from athumb_storage.contrib.testing import files
-from athumb_storage.rendering import engine
+from athumb_storage.rendering import encoding
 from athumb_storage.storages import ThumbnailStorageMixin
 
 THUMBS: Final[dict[str, Any]] = {
@@ -85,5 +85,5 @@ class Contract:
     @contextmanager
     def format_cannot_be_written(self, fmt: str) -> Iterator[None]:
         """Let thumbs of a format fail, as with a Pillow that was built without it."""
-        with mock.patch.object(engine, "can_write", lambda each: each != fmt):
+        with mock.patch.object(encoding, "can_write", lambda each: each != fmt):
             yield

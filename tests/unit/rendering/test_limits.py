@@ -170,7 +170,7 @@ def test_reading_stops_when_time_is_over(format_):
 def test_time_may_be_over_between_the_steps(monkeypatch, step):
     clock = iter([0, *[1] * 1000])
     monkeypatch.setattr("athumb_storage.rendering.limits.monotonic", lambda: next(clock))
-    late = {"scaled": "_resized", "encoded": "flattened"}[step]
+    late = {"scaled": "_resized", "encoded": "encoded"}[step]
     module = "athumb_storage.rendering.engine"
     original = getattr(sys.modules[module], late)
 
@@ -255,13 +255,13 @@ def test_a_truncated_image_does_not_pass(format_):
 
 def test_a_jpeg_is_checked_at_a_fraction_of_its_size(monkeypatch):
     sizes = []
-    monkeypatch.setattr("athumb_storage.rendering.engine.normalised", lambda image: sizes.append(image.size))
+    monkeypatch.setattr("athumb_storage.rendering.engine.scalable", lambda image, space: sizes.append(image.size))
     verify_decodable(io.BytesIO(saved(quadrants((803, 407)), "JPEG")), "JPEG")
     assert sizes == [(101, 51)]
 
 
 @pytest.mark.parametrize("error", [struct.error, IndexError, SyntaxError, OverflowError, RecursionError, UserWarning])
-@pytest.mark.parametrize("step", ["PIL.Image.open", "athumb_storage.rendering.engine.normalised"])
+@pytest.mark.parametrize("step", ["PIL.Image.open", "athumb_storage.rendering.engine.scalable"])
 def test_whatever_pillow_raises_means_that_the_image_is_unreadable(monkeypatch, step, error):
     def fail(*_, **__):
         raise error("hostile")
@@ -275,7 +275,7 @@ def test_running_out_of_memory_is_not_the_images_fault(monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr("athumb_storage.rendering.engine.normalised", fail)
+    monkeypatch.setattr("athumb_storage.rendering.engine.scalable", fail)
     with pytest.raises(MemoryError):
         checked(GREY)
 
