@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -13,6 +13,9 @@ from django.dispatch import receiver
 
 from athumb_storage.exceptions import InvalidThumb
 from athumb_storage.specs import ThumbSet
+
+PIXELS_IN_FLIGHT: Final = 48_000_000
+"""Four photos of 12 megapixels, which take some 400 MiB."""
 
 generation = 0
 """Grows whenever thumbs are defined anew, so that what was found before is looked up again."""
@@ -34,6 +37,15 @@ def project_thumbs() -> ThumbSet:
 
 
 @lru_cache
+def pixels_in_flight() -> int | None:
+    """`ATHUMB_PIXELS_IN_FLIGHT`: how many pixels a process decodes at once; None is no bound."""
+    pixels: Any = getattr(settings, "ATHUMB_PIXELS_IN_FLIGHT", PIXELS_IN_FLIGHT)
+    if pixels is not None and (type(pixels) is not int or pixels < 1):
+        raise ImproperlyConfigured(f"ATHUMB_PIXELS_IN_FLIGHT is {pixels!r}; a positive whole number or None is wanted")
+    return pixels
+
+
+@lru_cache
 def cache_buster() -> str:
     """`MEDIA_CACHE_BUSTER` as a query string, such as "cbust=42"; "" if there is none."""
     value = getattr(settings, "MEDIA_CACHE_BUSTER", "")
@@ -45,5 +57,7 @@ def _read_again(*, setting: str, **_: Any) -> None:
     if setting == "ATHUMB_THUMBS":
         project_thumbs.cache_clear()
         thumbs_changed()
+    elif setting == "ATHUMB_PIXELS_IN_FLIGHT":
+        pixels_in_flight.cache_clear()
     elif setting == "MEDIA_CACHE_BUSTER":
         cache_buster.cache_clear()

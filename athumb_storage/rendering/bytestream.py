@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Final, TypeVar
 
 from athumb_storage.exceptions import UploadedImageIsUnreadableError
 
 _BUFFER: Final = 1 << 16
 
-_MANY: Final = 100_000
+_MANY: Final = 30_000
 """So many pieces there have to be before their size is asked for."""
 
 
 T = TypeVar("T")
+
+Place = tuple[int, int]
+"""Where something begins in a file, and how many bytes it has."""
+
+Piece = bytes | Place
+"""Bytes, or where they are in the file."""
 
 
 class Truncated(EOFError):
@@ -124,3 +131,24 @@ def until_truncated(parts: Iterator[T]) -> Iterator[T]:
         yield from parts
     except Truncated:
         return
+
+
+def merged(pieces: Iterable[Piece]) -> list[Piece]:
+    """The same pieces, those that follow each other in one."""
+    whole: list[Piece] = []
+    for piece in pieces:
+        last = whole[-1] if whole else b""
+        if isinstance(piece, bytes) and isinstance(last, bytes):
+            whole[-1:] = [last + piece]
+        elif isinstance(piece, tuple) and isinstance(last, tuple) and sum(last) == piece[0]:
+            whole[-1] = last[0], last[1] + piece[1]
+        else:
+            whole.append(piece)
+    return whole
+
+
+def byte_length(reader: BinaryIO) -> int:
+    """How many bytes there are in `reader`, which is at its beginning afterwards."""
+    size = reader.seek(0, io.SEEK_END)
+    reader.seek(0)
+    return size

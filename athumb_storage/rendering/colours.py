@@ -50,7 +50,7 @@ def scalable(image: Image.Image, space: ColourSpace) -> tuple[Image.Image, ToSrg
 
 
 def _as_it_is(image: Image.Image) -> Image.Image:
-    return image
+    return image.convert("RGBA") if image.mode == "RGBa" else image
 
 
 def _without_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

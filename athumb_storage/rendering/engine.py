@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import Future, as_completed
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import BinaryIO, Final
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
 from athumb_storage.concurrency import SharedPool, available_cores
 from athumb_storage.exceptions import AthumbError, ImageLimitExceeded, RenderingError, UploadedImageIsUnreadableError
 from athumb_storage.formats import HEAD_SIZE, MIME_TYPES, sniff
 from athumb_storage.geometry import Box, Placement, Size, as_stored, place, upright
-from athumb_storage.rendering.colours import ColourSpace, ToSrgb, scalable
-from athumb_storage.rendering.containers import png, tiff
+from athumb_storage.rendering.bytestream import Piece, byte_length
+from athumb_storage.rendering.colours import ToSrgb, scalable
+from athumb_storage.rendering.containers import jpeg, tiff
 from athumb_storage.rendering.encoding import encoded
-from athumb_storage.rendering.inspection import inspect
-from athumb_storage.rendering.limits import Deadline, Limits, byte_length, watched
+from athumb_storage.rendering.guard import PixelsInFlight, ProcessorTime, guarded
+from athumb_storage.rendering.headers import Header, Window, read_header
+from athumb_storage.rendering.limits import Limits
 from athumb_storage.rendering.plan import DECODE_SCALES, Plan, Step, make_plan
 from athumb_storage.specs import Variant
 
@@ -45,12 +47,9 @@ _LARGE: Final = 1_000_000
 _SMALL: Final = 100_000
 """Up to how many pixels a thumb is encoded sooner than another thread would have begun to."""
 
-_DECLARED_FRAMES: Final = frozenset({"PNG", "WEBP", "AVIF"})
-"""The formats of which Pillow knows the number of frames once they are open; GIF and TIFF files it would read whole."""
-
 _DEFAULT_LIMITS: Final = Limits()
 
-_SIZE_LIMITS: Final = Limits(max_pixels=None, max_frames=100_000)
+_SIZE_LIMITS: Final = Limits(max_pixels=None, max_bytes=None)
 """For an image of which only the size is asked for: no pixel is decoded, so there may be more than are allowed."""
 
 _PILLOWS: Final = (
@@ -64,6 +63,7 @@ thread to stop. Running out of memory is neither: the limits keep what one image
 _RUNTIME_ERRORS: Final = (RuntimeError, NotImplementedError, RecursionError)
 """Those of Pillow; another class that derives from RuntimeError is a project's own."""
 
+_in_flight = PixelsInFlight()
 _workers = SharedPool(available_cores(), "athumb-render")
 
 
@@ -84,14 +84,54 @@ def _nobody(size: Size) -> None:
     pass
 
 
+@dataclass(frozen=True)
+class _Original:
+    """An image that is open and not yet decoded."""
+
+    image: Image.Image
+    reader: BinaryIO
+    header: Header
+    spent: ProcessorTime
+
+    @property
+    def stored_size(self) -> Size:
+        """Width and height of what is shown of it, as it is stored."""
+        if self.header.window is None:
+            return self.image.size
+        left, top, right, bottom = self.header.window
+        return right - left, bottom - top
+
+    @property
+    def orientation(self) -> int:
+        """How it is to be turned. The header tells, but for AVIF, which has this in its own words."""
+        exif = self.image.info.get("exif")
+        return tiff.orientation_of(exif) if isinstance(exif, bytes) else self.header.orientation
+
+    @property
+    def shown_size(self) -> Size:
+        """Width and height as it is shown."""
+        return upright(self.stored_size, self.orientation)
+
+    @property
+    def can_be_scaled(self) -> bool:
+        """Whether it can be decoded at a fraction of its size."""
+        return self.image.format == "JPEG"
+
+    def pixels(self, scale: int) -> int:
+        """How many there are at most while it is decoded at 1/`scale`."""
+        scale = scale if self.header.is_whole else 1
+        across, down = (-(-max(*sides) // scale) for sides in zip(self.image.size, self.stored_size, strict=True))
+        return across * down
+
+
 def render(
     reader: BinaryIO,
     image_format: str,
     variants: Sequence[Variant],
     limits: Limits = _DEFAULT_LIMITS,
     opened: Opened = _nobody,
-) -> Iterator[Rendered]:
-    """The thumbs of the image in `reader`, each as soon as it is encoded.
+) -> list[Rendered]:
+    """The thumbs of the image in `reader`.
 
     Args:
         reader: the original's bytes. It is read by this thread alone and left open.
@@ -105,28 +145,26 @@ def render(
         UploadedImageIsUnreadableError: the image cannot be decoded.
         RenderingError: a thumb cannot be scaled or encoded.
     """
-    with _reading():
-        limits.check_bytes(byte_length(reader))
-        deadline = Deadline(limits)
-        image = _open_image(watched(reader, deadline), image_format, limits)
-        orientation = _orientation(image, reader)
-        opened(upright(image.size, orientation))
-        plan = _planned(image, orientation, variants)
-        decoded, to_srgb = _decoded(image, plan.scale)
-    by_name = {variant.thumb_name: variant for variant in variants}
+    original = _opened(reader, image_format, limits)
+    opened(original.shown_size)
+    plan = _planned(original, variants)
+    with _in_flight.hold(original.pixels(plan.scale), limits.pixels_in_flight):
+        return _thumbs(original, plan, {variant.thumb_name: variant for variant in variants})
+
+
+def _thumbs(original: _Original, plan: Plan, variants: Mapping[str, Variant]) -> list[Rendered]:
+    spent, orientation = original.spent, original.orientation
+    with _reading(), spent.counted():
+        decoded, to_srgb = _decoded(original, plan.scale)
+    done: list[Rendered] = []
     running: list[Future[Rendered]] = []
-    for step, scaled in _scaled(decoded, plan, to_srgb):
-        deadline.check()
-        variant = by_name[step.thumb_name]
+    for step, scaled in _scaled(decoded, plan, to_srgb, spent):
+        variant = variants[step.thumb_name]
         if scaled.width * scaled.height < _SMALL:
-            yield _finished(scaled, orientation, variant, deadline)
+            done.append(_finished(scaled, orientation, variant, spent))
         else:
-            running.append(_workers.submit(_finished, scaled, orientation, variant, deadline))
-        for job in [job for job in running if job.done()]:
-            running.remove(job)
-            yield job.result()
-    for job in as_completed(running):
-        yield job.result()
+            running.append(_workers.submit(_finished, scaled, orientation, variant, spent))
+    return done + [job.result() for job in running]
 
 
 def verify_decodable(
@@ -147,12 +185,13 @@ def verify_decodable(
         ImageLimitExceeded: the image is over a limit.
         UploadedImageIsUnreadableError: the image cannot be decoded.
     """
+    original = _opened(reader, image_format, limits)
+    opened(original.shown_size)
+    scale = max(DECODE_SCALES) if original.can_be_scaled else 1
+    with _in_flight.hold(original.pixels(scale), limits.pixels_in_flight), _reading(), original.spent.counted():
+        _decoded(original, scale)
     with _reading():
-        limits.check_bytes(byte_length(reader))
-        image = _open_image(watched(reader, Deadline(limits)), image_format, limits)
-        opened(upright(image.size, _orientation(image, reader)))
-        _decoded(image, max(DECODE_SCALES) if _can_be_scaled(image) else 1)
-        image = Image.open(reader, formats=[image_format])
+        image = _open_image(reader, image_format, original.header.pieces, ProcessorTime(None))
         reader.seek(0)
         return image
 
@@ -166,13 +205,10 @@ def shown_size(reader: BinaryIO, formats: Collection[str] = tuple(MIME_TYPES)) -
     """
     reader.seek(0)
     image_format = sniff(reader.read(HEAD_SIZE))
-    reader.seek(0)
     if image_format is None or image_format not in formats:
         return None
     try:
-        with _reading():
-            image = _open_image(reader, image_format, _SIZE_LIMITS)
-            return upright(image.size, _orientation(image, reader))
+        return _opened(reader, image_format, _SIZE_LIMITS).shown_size
     except UploadedImageIsUnreadableError:
         return None
 
@@ -198,65 +234,106 @@ def _translated(error: Exception, meaning: AthumbError) -> Exception:
     return type(meaning)(f"{meaning}: {error}")
 
 
-def _open_image(reader: BinaryIO, image_format: str, limits: Limits) -> Image.Image:
-    inspect(reader, image_format, limits)
-    image = Image.open(reader, formats=[image_format])
-    # What the decoder makes of the header counts as well.
-    frames = image.n_frames if image_format in _DECLARED_FRAMES else 1  # type: ignore[attr-defined]
-    limits.check_frames(frames)
-    limits.check_pixels(image.width * image.height * frames)
+def _opened(reader: BinaryIO, image_format: str, limits: Limits) -> _Original:
+    spent = ProcessorTime(limits.time_budget)
+    with _reading():
+        limits.check_bytes(byte_length(reader))
+        with spent.counted():
+            header = read_header(reader, image_format)
+            limits.check_pixels(header.size[0] * header.size[1])
+            image = _open_image(reader, image_format, header.pieces, spent)
+            original = _Original(image, reader, header, spent)
+            # What the decoder makes of the header counts as well, and the canvas of an animation.
+            for width, height in (image.size, original.stored_size):
+                limits.check_pixels(width * height)
+            return original
+
+
+def _open_image(reader: BinaryIO, image_format: str, pieces: Sequence[Piece], spent: ProcessorTime) -> Image.Image:
+    image = Image.open(guarded(reader, pieces, spent.check), formats=[image_format])
+    if image.format != "TIFF":  # there each strip would be given so much, which may be one row
+        image.decodermaxblock = _CHUNK
     return image
 
 
-def _orientation(image: Image.Image, reader: BinaryIO) -> int:
-    """How the image is to be turned. Pillow's `getexif` would unpack all that a hostile file has packed into it."""
-    if image.format == "TIFF":  # Pillow turns these itself
-        return 1
-    # Pillow only sees what stands before the pixels of a PNG.
-    exif = png.exif_of(reader) if image.format == "PNG" else image.info.get("exif")
-    orientation = tiff.of_exif(exif).orientation() if isinstance(exif, bytes) else 1
-    return orientation if orientation in _TURNS else 1
-
-
-def _can_be_scaled(image: Image.Image) -> bool:
-    return image.format in ("JPEG", "MPO")
-
-
-def _planned(image: Image.Image, orientation: int, variants: Sequence[Variant]) -> Plan:
-    shown = upright(image.size, orientation)
+def _planned(original: _Original, variants: Sequence[Variant]) -> Plan:
+    shown, orientation, stored = original.shown_size, original.orientation, original.stored_size
     placements: dict[str, Placement] = {
-        variant.thumb_name: as_stored(place(shown, variant.thumb), orientation, image.size) for variant in variants
+        variant.thumb_name: as_stored(place(shown, variant.thumb), orientation, stored) for variant in variants
     }
-    return make_plan(placements, scaled_decode=_can_be_scaled(image))
+    return make_plan(placements, scaled_decode=original.can_be_scaled)
 
 
-def _decoded(image: Image.Image, scale: int) -> tuple[Image.Image, ToSrgb]:
-    if scale > 1:
+def _decoded(original: _Original, scale: int) -> tuple[Image.Image, ToSrgb]:
+    image = original.image
+    try:
+        _load(image, scale)
+    except OSError:
+        if original.header.is_whole or not _lacks_only_its_end(original):
+            raise
+        image = _ended(original)
+        _load(image, scale)
+    # Its own is that of an AVIF file, the only one whose decoder gets to see it.
+    space = replace(original.header.space, profile=original.header.space.profile or image.info.get("icc_profile"))
+    image, to_srgb = scalable(image, space)
+    return _windowed(image, original.header.window), to_srgb
+
+
+def _load(image: Image.Image, scale: int, mode: str | None = None) -> None:
+    if scale > 1 or mode:
         width, height = image.size
-        image.draft(None, (max(width // scale, 1), max(height // scale, 1)))
-    if image.format != "TIFF":  # there each strip would be given so much, which may be one row
-        image.decodermaxblock = _CHUNK  # type: ignore[attr-defined]
+        image.draft(mode, (max(width // scale, 1), max(height // scale, 1)))
     image.load()
-    return scalable(image, ColourSpace(profile=image.info.get("icc_profile")))
 
 
-def _scaled(decoded: Image.Image, plan: Plan, to_srgb: ToSrgb) -> Iterator[tuple[Step, Image.Image]]:
+def _lacks_only_its_end(original: _Original) -> bool:
+    """Whether a JPEG lacks nothing but the marker that ends it; browsers show such files.
+
+    If nothing else is missing, what is decoded does not depend on what follows.
+    """
+    for mode, scale in (("L", 1), (None, 8)):  # all of the brightness, and something of the colours, take little memory
+        found = [_ended(original, following) for following in (b"", b"\x55" * 64)]
+        for image in found:
+            _load(image, scale, mode)
+        if ImageChops.difference(*found).getbbox():
+            return False
+    return True
+
+
+def _ended(original: _Original, following: bytes = b"") -> Image.Image:
+    pieces = [*original.header.pieces, following + jpeg.written(jpeg.EOI, b"")]
+    return _open_image(original.reader, "JPEG", pieces, original.spent)
+
+
+def _windowed(image: Image.Image, window: Window | None) -> Image.Image:
+    """What lies in the window, transparent where there is nothing."""
+    if window is None:
+        return image
+    if min(window[:2]) < 0 or window[2] > image.width or window[3] > image.height:
+        image = image.convert("RGBA").convert("RGBa") if image.mode != "RGBa" else image
+    return image.crop(window)
+
+
+def _scaled(
+    decoded: Image.Image, plan: Plan, to_srgb: ToSrgb, spent: ProcessorTime
+) -> Iterator[tuple[Step, Image.Image]]:
     """Each step with its pixels, not yet turned upright; those that no later step needs are let go of."""
     sources: dict[str | None, Image.Image] = {None: decoded}
     needed = {step.source for step in plan.steps}
     for step in plan.steps:
-        try:
-            scaled = _resized(sources[step.source], step.size, step.box)
-            if step.source is None:  # what is scaled from another thumb is in sRGB already
-                scaled = to_srgb(scaled)
-        except _PILLOWS as error:
-            raise _translated(error, RenderingError(f"thumb {step.thumb_name!r} cannot be scaled")) from error
+        with spent.counted():
+            try:
+                scaled = _resized(sources[step.source], step.size, step.box, spent)
+                if step.source is None:  # what is scaled from another thumb is in sRGB already
+                    scaled = to_srgb(scaled)
+            except _PILLOWS as error:
+                raise _translated(error, RenderingError(f"thumb {step.thumb_name!r} cannot be scaled")) from error
         if step.thumb_name in needed:
             sources[step.thumb_name] = scaled
         yield step, scaled
 
 
-def _resized(source: Image.Image, size: Size, box: Box) -> Image.Image:
+def _resized(source: Image.Image, size: Size, box: Box, spent: ProcessorTime) -> Image.Image:
     """`box` of the source at `size`; of a large one, each core scales a strip."""
     left, top, right, bottom = box
     # There may be more cores than rows.
@@ -264,11 +341,17 @@ def _resized(source: Image.Image, size: Size, box: Box) -> Image.Image:
     # Lanczos looks over the edge of a box, so strips meet without a seam.
     edges = [size[1] * strip // strips for strip in range(strips + 1)]
     scale = (bottom - top) / size[1]
-    jobs = [
-        _workers.submit(_strip, source, size[0], end - start, (left, top + start * scale, right, top + end * scale))
-        for start, end in pairwise(edges[1:])
-    ]
-    first = _strip(source, size[0], edges[1], (left, top, right, top + edges[1] * scale))
+
+    def strip(start: int, end: int) -> Image.Image:
+        part = left, top + start * scale, right, top + end * scale
+        return source.resize((size[0], end - start), Image.Resampling.LANCZOS, box=part)
+
+    def counted(start: int, end: int) -> Image.Image:
+        with spent.counted():
+            return strip(start, end)
+
+    jobs = [_workers.submit(counted, start, end) for start, end in pairwise(edges[1:])]
+    first = strip(0, edges[1])
     if not jobs:
         return first
     whole = Image.new(first.mode, size)
@@ -278,18 +361,13 @@ def _resized(source: Image.Image, size: Size, box: Box) -> Image.Image:
     return whole
 
 
-def _strip(source: Image.Image, width: int, height: int, box: Box) -> Image.Image:
-    return source.resize((width, height), Image.Resampling.LANCZOS, box=box)
-
-
-def _finished(image: Image.Image, orientation: int, variant: Variant, deadline: Deadline) -> Rendered:
-    deadline.check()
-    if orientation in _TURNS:
-        image = image.transpose(_TURNS[orientation])
-    try:
-        data = encoded(image, variant)
-    except _PILLOWS as error:
-        cause = f"thumb {variant.thumb_name!r} cannot be encoded as {variant.format}"
-        raise _translated(error, RenderingError(cause)) from error
-    deadline.check()
+def _finished(image: Image.Image, orientation: int, variant: Variant, spent: ProcessorTime) -> Rendered:
+    with spent.counted():
+        if orientation > 1:
+            image = image.transpose(_TURNS[orientation])
+        try:
+            data = encoded(image, variant)
+        except _PILLOWS as error:
+            cause = f"thumb {variant.thumb_name!r} cannot be encoded as {variant.format}"
+            raise _translated(error, RenderingError(cause)) from error
     return Rendered(variant, data, image.size)

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO, Final
 
 from athumb_storage.exceptions import UploadedImageIsUnreadableError
-from athumb_storage.rendering.bytestream import BufferedReader, Truncated
+from athumb_storage.rendering.bytestream import BufferedReader, Piece, Truncated, byte_length
 from athumb_storage.rendering.containers import gif, jpeg, png, riff, tiff
-from athumb_storage.rendering.limits import byte_length
 
 
 def stripped(reader: BinaryIO, image_format: str) -> Iterator[bytes]:
@@ -39,13 +38,9 @@ def stripped(reader: BinaryIO, image_format: str) -> Iterator[bytes]:
         raise UploadedImageIsUnreadableError(f"The {image_format} file is damaged: {error}") from error
 
 
-_Piece = bytes | tuple[int, int]
-"""Bytes, or where they are in the file and how many."""
-
-
 def _jpeg(reader: BinaryIO) -> Iterator[bytes]:
     exif_is_due = True
-    for marker, payload in jpeg.parts(reader):
+    for marker, payload, _ in jpeg.parts(reader):
         if marker == jpeg.SCAN:
             yield payload
         elif marker == jpeg.APP1 and payload.startswith(jpeg.EXIF) and exif_is_due:
@@ -53,12 +48,7 @@ def _jpeg(reader: BinaryIO) -> Iterator[bytes]:
             if orientation := _turned(payload):
                 yield jpeg.written(marker, jpeg.EXIF + tiff.only_orientation(orientation))
         elif marker != jpeg.JUNK and not jpeg.is_metadata(marker, payload):
-            yield jpeg.written(marker, _without_preview(payload) if marker == jpeg.APP0 else payload)
-
-
-def _without_preview(jfif: bytes) -> bytes:
-    """The JFIF segment's payload, whose last two numbers are the size of the preview that follows them."""
-    return jfif[:12] + b"\0\0" if len(jfif) >= 14 else jfif
+            yield jpeg.written(marker, jpeg.without_preview(payload) if marker == jpeg.APP0 else payload)
 
 
 def _png(reader: BinaryIO) -> Iterator[bytes]:
@@ -70,7 +60,7 @@ def _png(reader: BinaryIO) -> Iterator[bytes]:
             if orientation := _turned(png.data_of(reader, chunk)):
                 yield png.chunk(chunk.name, tiff.only_orientation(orientation))
         elif not png.is_metadata(chunk.name):
-            yield from _copied(reader, chunk.start - 8, chunk.size + 12)
+            yield from _copied(reader, *chunk.place)
 
 
 def _gif(reader: BinaryIO) -> Iterator[bytes]:
@@ -95,7 +85,7 @@ def _webp(reader: BinaryIO) -> Iterator[bytes]:
             yield from _copied(reader, *piece)
 
 
-def _webp_pieces(reader: BinaryIO) -> Iterator[_Piece]:
+def _webp_pieces(reader: BinaryIO) -> Iterator[Piece]:
     """Everything after the file's head. Its size stands in that, so all has to be known before it is written."""
     chunks = list(riff.chunks(reader, riff.HEADER, byte_length(reader)))
     _check_picture(any(chunk.name in riff.PICTURES for chunk in chunks))
@@ -119,13 +109,13 @@ def _webp_orientation(reader: BinaryIO, chunks: Sequence[riff.Chunk]) -> int | N
     return _turned(riff.data_of(reader, exif)) if exif else None
 
 
-def _webp_head(reader: BinaryIO, chunk: riff.Chunk, *, turned: bool) -> Iterator[_Piece]:
+def _webp_head(reader: BinaryIO, chunk: riff.Chunk, *, turned: bool) -> Iterator[Piece]:
     data = riff.data_of(reader, chunk)
     flags = data[0] & ~(riff.EXIF_FLAG | riff.XMP_FLAG) | (riff.EXIF_FLAG if turned else 0)
     yield riff.header(chunk.name, chunk.size) + bytes([flags]) + data[1:]
 
 
-def _webp_frame(reader: BinaryIO, chunk: riff.Chunk) -> Iterator[_Piece]:
+def _webp_frame(reader: BinaryIO, chunk: riff.Chunk) -> Iterator[Piece]:
     """A frame of an animation, which has chunks of its own."""
     inner = riff.chunks(reader, chunk.start + riff.FRAME_HEADER, chunk.start + chunk.size)
     kept = [(part.start - 8, part.end - part.start + 8) for part in inner if not riff.is_metadata(part.name)]
@@ -146,8 +136,8 @@ def _check_picture(there_is_one: bool) -> None:
 
 def _turned(exif: bytes) -> int | None:
     """The orientation that EXIF data tell, unless it is the usual one or none that exists."""
-    orientation = tiff.of_exif(exif).orientation()
-    return orientation if 2 <= orientation <= 8 else None
+    orientation = tiff.orientation_of(exif)
+    return orientation if orientation > 1 else None
 
 
 def _bmp(reader: BinaryIO) -> Iterator[bytes]:

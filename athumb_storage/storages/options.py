@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Final, Literal, TypedDict, get_args
 
+from athumb_storage import conf
 from athumb_storage.formats import EXTENSIONS, MIME_TYPES, FormatName, canonical
 from athumb_storage.naming import NAMINGS, Naming
 from athumb_storage.rendering import Limits
@@ -83,11 +84,13 @@ class StorageOptions:
 
     @property
     def limits(self) -> Limits:
+        """The limits of an image, with what the whole process may decode at once."""
         return Limits(
             max_pixels=self.max_pixels,
             max_frames=self.max_frames,
             max_bytes=self.max_bytes,
             time_budget=self.time_budget,
+            pixels_in_flight=conf.pixels_in_flight(),
         )
 
 

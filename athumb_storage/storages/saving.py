@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
-from itertools import chain
 from typing import Final, Protocol
 
 from django.core.exceptions import SuspiciousFileOperation
@@ -153,34 +152,26 @@ def save_plain(storage: Storage, name: str, source: Source) -> str:
 
 def store_while_rendering(
     storage: Storage, name: str, source: Source, image_format: str, write: Write, journal: Journal
-) -> tuple[str, Iterable[Rendered]]:
+) -> tuple[str, list[Rendered]]:
     """Store the original while its thumbs are rendered.
 
     One after the other, where the storage has no threads, or where a bad image must not replace a good one.
 
     Returns:
-        The final name, and the thumbs, of which some are rendered when they are asked for.
+        The final name, and the thumbs.
     """
     # As under_free_name() does, but before a thumb is stored: where names are unique, thumbs do not wait for that.
     storage._refuse_long(storage._lookup.keys(name))
     variants = storage._lookup.variants(name)
-    thumbs = _rendered(storage, name, source, image_format, variants)
-    if storage._replaces or not storage._threads.overlap:
-        thumbs = iter(list(thumbs))
+    render = partial(_rendered, storage, name, source, image_format)
+    ready = render(variants) if storage._replaces or not storage._threads.overlap else None
     original = journal.record(
         storage._threads.submit(under_free_name, storage, name, write), ours=name if storage.unique_names else None
     )
-    ready = []
-    for thumb in thumbs:
-        ready.append(thumb)
-        if storage.unique_names or original.done():  # the name is final
-            break
+    thumbs = render(variants) if ready is None else ready
     stored = name if storage.unique_names else original.result()
-    if storage._lookup.variants(stored) != variants:  # the storage gave it another extension
-        variants = storage._lookup.variants(stored)
-        ready, thumbs = [], _rendered(storage, stored, source, image_format, variants)
-    # They are stored again under another name, where a key is taken.
-    return stored, [*ready, *thumbs] if _claims_keys(storage) else chain(ready, thumbs)
+    again = storage._lookup.variants(stored)
+    return stored, thumbs if again == variants else render(again)  # the storage gave it another extension
 
 
 def store_thumbs(
@@ -291,15 +282,15 @@ def generate(
 
 def _rendered(
     storage: Storage, name: str, source: Source, image_format: str, variants: list[Variant]
-) -> Iterator[Rendered]:
-    """The thumbs, each as soon as it is encoded; where none is wanted, the image is read all the same."""
+) -> list[Rendered]:
+    """The thumbs; where none is wanted, the image is read all the same."""
     limits = storage.options.limits
     source.info.format = image_format
     with naming_the_file(name), source.open() as reader:
         if variants:
-            yield from render(reader, image_format, variants, limits, source.info.opened)
-        else:
-            verify_decodable(reader, image_format, limits, source.info.opened)
+            return render(reader, image_format, variants, limits, source.info.opened)
+        verify_decodable(reader, image_format, limits, source.info.opened)
+        return []
 
 
 def _claims_keys(storage: Storage) -> bool:

@@ -20,6 +20,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from tests.hostile.bombs import ACCEPTED, bombs, within_the_limits
 from tests.hostile.samples import samples
@@ -29,6 +30,7 @@ SECONDS_OF_CPU = 15
 MOST_MEMORY = 3 << 30
 
 Measured = dict[str, object]
+Result = TypeVar("Result")
 
 
 def status(name: str) -> int:
@@ -47,11 +49,13 @@ def saved(file_name: str, data: bytes) -> Measured:
     from django.core.files.base import ContentFile
 
     from athumb_storage.storages import InMemoryThumbnailStorage
-    from tests.hostile.promise import THUMBS, outcome
+    from tests.hostile.promise import THUMBS, outcome, save, what_became
 
     outcome(InMemoryThumbnailStorage(thumbs=THUMBS), "small.jpg", ContentFile(samples()["jpeg"][1]))
     storage, content = InMemoryThumbnailStorage(thumbs=THUMBS), ContentFile(data)
-    return measured(lambda: outcome(storage, file_name, content))
+    return measured(
+        lambda: save(storage, file_name, content), lambda stored_name: what_became(storage, stored_name, content)
+    )
 
 
 def checked(file_name: str, data: bytes) -> Measured:
@@ -80,17 +84,19 @@ def _give_back_memory() -> None:
     getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: None)(0)  # glibc's own
 
 
-def measured(act: Callable[[], str]) -> Measured:
-    """What became of it, how many seconds of CPU it cost, and how many MiB at the peak."""
+def measured(act: Callable[[], Result], told: Callable[[Result], str] = str) -> Measured:
+    """What became of it, as `told` by what it results in, what seconds of CPU it cost, and what MiB at the peak."""
     gc.collect()
     _give_back_memory()
     memory, started = status("VmRSS"), spent()
     Path("/proc/self/clear_refs").write_text("5")
+    costs = {}
     try:
-        found = act()
+        result = act()
+        costs = {"seconds": spent() - started, "mib": (status("VmHWM") - memory) / MIB}
+        return {**costs, "outcome": told(result)}
     except Exception:  # noqa: BLE001, whatever it is, it is the result
-        found = traceback.format_exc(limit=-4)
-    return {"outcome": found, "seconds": spent() - started, "mib": (status("VmHWM") - memory) / MIB}
+        return {"seconds": SECONDS_OF_CPU, "mib": 0, **costs, "outcome": traceback.format_exc(limit=-4)}
 
 
 def in_child(measure: Callable[[str, bytes], Measured], file_name: str, data: bytes) -> Measured:

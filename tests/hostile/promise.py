@@ -26,14 +26,25 @@ def outcome(storage, name, content):
         AssertionError: it is none of these.
         Exception: whatever `save` raises that it may not.
     """
-    content.seek(0)
-    data = content.read()
+    return what_became(storage, save(storage, name, content), content)
+
+
+def save(storage, name, content):
+    """The name that it was stored as; None if it was refused with a clear error."""
     content.seek(0)
     try:
-        name = storage.save(name, content)
+        return storage.save(name, content)
     except CLEAR_ERRORS:
+        return None
+
+
+def what_became(storage, name, content):
+    """STORED, PLAIN or REFUSED, of content that was saved as this."""
+    if name is None:
         assert stored(storage) == [], "an upload that was refused left something over"
         return REFUSED
+    content.seek(0)
+    data = content.read()
     assert content_of(storage, name) == data, "the original is not what was uploaded"
     if stored(storage) == [name]:
         assert sniff(data[:32]) is None, "an image without its thumbs"

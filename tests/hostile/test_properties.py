@@ -247,12 +247,12 @@ def test_stripping_a_damaged_image_keeps_what_is_seen_or_is_a_clear_error(data):
     except UploadedImageIsUnreadableError:
         return
     verify_decodable(io.BytesIO(once), sniff(data)).close()
-    assert pictures_or_none(once) == pictures_or_none(data)
+    assert pictures_or_none(data) in (None, pictures_or_none(once))  # what was damaged may have been left out
     assert twice == once
 
 
 def pictures_or_none(data):
-    """The same, if Pillow can decode all of it; the check does not look at all frames."""
+    """The same, if Pillow can decode all of it; the check looks at the first frame alone."""
     try:
         return pictures(data)
     except (OSError, SyntaxError, ValueError, EOFError):

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
+from athumb_storage.geometry import Size
 from athumb_storage.rendering.bytestream import BufferedReader, Truncated, refuse_tiny_pieces
 
 HEAD, IMAGE, TRAILER, PLAIN_TEXT, CONTROL, COMMENT, APPLICATION = 0x00, 0x2C, 0x3B, 0x01, 0xF9, 0xFE, 0xFF
@@ -17,7 +18,7 @@ _SMALLEST: Final = 64
 
 
 class Part(NamedTuple):
-    """A piece of a block: what the block is, whether this is its first piece, and its bytes as they are.
+    """A piece of a block: what the block is, whether this is its first piece, its bytes, and where they end.
 
     The first piece goes up to the end of the first sub-block.
     """
@@ -25,6 +26,7 @@ class Part(NamedTuple):
     kind: int
     first: bool
     data: bytes
+    end: int
 
 
 def parts(reader: BinaryIO) -> Iterator[Part]:
@@ -34,7 +36,7 @@ def parts(reader: BinaryIO) -> Iterator[Part]:
         Truncated: the file ends before the trailer.
     """
     buffered = BufferedReader(reader)
-    yield Part(HEAD, True, _with_palette(buffered.take(13), 10, buffered))
+    yield Part(HEAD, True, _with_palette(buffered.take(13), 10, buffered), buffered.tell())
     count = 0
     while (kind := _introducer(buffered)) != TRAILER:
         head = b""
@@ -48,10 +50,10 @@ def parts(reader: BinaryIO) -> Iterator[Part]:
             refuse_tiny_pieces(count, buffered.tell(), _SMALLEST)
             continue
         for number, block in enumerate(_sub_blocks(buffered)):
-            yield Part(kind, number == 0, block if number else head + block)
+            yield Part(kind, number == 0, block if number else head + block, buffered.tell())
             count += 1
             refuse_tiny_pieces(count, buffered.tell(), _SMALLEST)
-    yield Part(TRAILER, True, bytes([TRAILER]))
+    yield Part(TRAILER, True, bytes([TRAILER]), buffered.tell())
 
 
 def _introducer(buffered: BufferedReader) -> int:
@@ -75,16 +77,26 @@ def _with_palette(head: bytes, flags: int, buffered: BufferedReader) -> bytes:
     return head + (buffered.take(6 << (head[flags] & 7)) if head[flags] & 0x80 else b"")
 
 
-def canvas_of(head: bytes) -> tuple[int, int]:
+def canvas_of(head: bytes) -> Size:
     """Width and height that the head tells."""
     width, height = struct.unpack_from("<HH", head, 6)
     return width, height
 
 
-def corner_of(image: bytes) -> tuple[int, int]:
-    """Where on the canvas the lower right corner of an image is, which the first piece of its block tells."""
+def frame_of(image: bytes) -> tuple[int, int, int, int]:
+    """Left, top, width and height of an image on the canvas, which the first piece of its block tells."""
     left, top, width, height = struct.unpack_from("<4H", image, 1)
-    return left + width, top + height
+    return left, top, width, height
+
+
+def with_canvas(head: bytes, width: int, height: int) -> bytes:
+    """The head of a file whose canvas has this size."""
+    return head[:6] + struct.pack("<HH", width, height) + head[10:]
+
+
+def at_corner(image: bytes) -> bytes:
+    """The first piece of an image that begins at the upper left corner of the canvas."""
+    return image[:1] + bytes(4) + image[5:]
 
 
 def is_metadata(part: Part) -> bool:

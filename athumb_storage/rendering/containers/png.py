@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from athumb_storage.rendering.bytestream import BufferedReader, Truncated, refuse_tiny_pieces
+from athumb_storage.rendering.bytestream import BufferedReader, Place, refuse_tiny_pieces
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
@@ -26,6 +26,11 @@ class Chunk(NamedTuple):
     name: bytes
     start: int
     size: int
+
+    @property
+    def place(self) -> Place:
+        """Where all of it is, with its head and its checksum."""
+        return self.start - 8, self.size + 12
 
 
 def chunks(reader: BinaryIO) -> Iterator[Chunk]:
@@ -56,44 +61,14 @@ def dimensions(header: bytes) -> tuple[int, int]:
     return int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
 
 
-def frames_of(control: bytes) -> int:
-    """How many frames the data of acTL tell."""
-    return int.from_bytes(control[:4], "big")
-
-
-def text_size(reader: BinaryIO, chunk: Chunk, most: int) -> int:
-    """How many bytes of text, or of a profile, a chunk unpacks to, counted up to `most`; 0 if it has none."""
-    if chunk.name not in (b"tEXt", b"zTXt", b"iTXt", b"iCCP"):
-        return 0
-    packed = _packed_text(data_of(reader, chunk), chunk.name)
-    if packed is None:
-        return chunk.size
+def profile_of(iccp: bytes, most: int) -> bytes | None:
+    """The colour profile that the data of iCCP hold; None if it has more than `most` bytes, or is damaged."""
+    packed = iccp.split(b"\0", 1)[-1][1:]
     try:
-        return len(zlib.decompressobj().decompress(packed, most))
+        profile = zlib.decompressobj().decompress(packed, most + 1)
     except zlib.error:
-        return 0
-
-
-def _packed_text(data: bytes, name: bytes) -> bytes | None:
-    """The compressed part of a chunk of text; None if it is not compressed."""
-    fields = data.split(b"\0", 1)[-1]
-    if name in (b"zTXt", b"iCCP"):
-        return fields[1:]
-    # A flag, the method, the language and a keyword in that language, each of the two with a zero behind it.
-    compressed = name == b"iTXt" and fields[:1] not in (b"", b"\0")
-    return fields[2:].split(b"\0", 2)[-1] if compressed else None
-
-
-def exif_of(reader: BinaryIO) -> bytes | None:
-    """The EXIF data, which may stand before or after the pixels; None if there are none."""
-    reader.seek(0)
-    try:
-        for chunk in chunks(reader):
-            if chunk.name == b"eXIf":
-                return data_of(reader, chunk)
-    except Truncated:
-        pass
-    return None
+        return None
+    return profile if len(profile) <= most else None
 
 
 def is_metadata(name: bytes) -> bool:

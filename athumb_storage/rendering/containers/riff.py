@@ -6,9 +6,10 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from athumb_storage.rendering.bytestream import BufferedReader, refuse_tiny_pieces
+from athumb_storage.geometry import Size
+from athumb_storage.rendering.bytestream import BufferedReader, Place, refuse_tiny_pieces
 
-EXIF_FLAG, XMP_FLAG = 0x08, 0x04
+ALPHA_FLAG, EXIF_FLAG, XMP_FLAG = 0x10, 0x08, 0x04
 """What VP8X says of the chunks that follow."""
 
 FRAME_HEADER: Final = 16
@@ -30,6 +31,11 @@ class Chunk(NamedTuple):
     name: bytes
     start: int
     size: int
+
+    @property
+    def place(self) -> Place:
+        """Where all of it is, with its head, but without the padding."""
+        return self.start - 8, self.size + 8
 
     @property
     def end(self) -> int:
@@ -56,7 +62,7 @@ def chunks(reader: BinaryIO, start: int, end: int) -> Iterator[Chunk]:
         refuse_tiny_pieces(count, start, _SMALLEST)
 
 
-def canvas_of(chunk: Chunk, data: bytes) -> tuple[int, int] | None:
+def canvas_of(chunk: Chunk, data: bytes) -> Size | None:
     """Width and height that the first chunk of a file tells by the first ten bytes of its data; None if none."""
     if chunk.name == b"VP8X" and len(data) == 10:
         return int.from_bytes(data[4:7], "little") + 1, int.from_bytes(data[7:10], "little") + 1
@@ -69,10 +75,22 @@ def canvas_of(chunk: Chunk, data: bytes) -> tuple[int, int] | None:
     return None
 
 
-def data_of(reader: BinaryIO, chunk: Chunk) -> bytes:
-    """The data of a chunk."""
+def frame_of(data: bytes) -> tuple[int, int, int, int]:
+    """Left, top, width and height on the canvas, from the first bytes of an ANMF chunk's data."""
+    left, top, width, height = (int.from_bytes(data[at : at + 3], "little") for at in (0, 3, 6, 9))
+    return 2 * left, 2 * top, width + 1, height + 1
+
+
+def extended(width: int, height: int, flags: int) -> bytes:
+    """A VP8X chunk as it stands in a file."""
+    sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    return header(b"VP8X", 10) + bytes([flags, 0, 0, 0]) + sides
+
+
+def data_of(reader: BinaryIO, chunk: Chunk, most: int = -1) -> bytes:
+    """The data of a chunk, or the first bytes of them."""
     reader.seek(chunk.start)
-    return reader.read(chunk.size)
+    return reader.read(chunk.size if most < 0 else min(chunk.size, most))
 
 
 def is_metadata(name: bytes) -> bool:

@@ -4,50 +4,29 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from athumb_storage.exceptions import UploadedImageIsUnreadableError
-from athumb_storage.rendering.bytestream import refuse_more_than
+WIDTH, LENGTH, BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, ORIENTATION = 256, 257, 258, 259, 262, 274
+STRIP_OFFSETS, STRIP_LENGTHS, COLOUR_MAP, TILE_WIDTH, TILE_LENGTH = 273, 279, 320, 322, 323
+TILE_OFFSETS, TILE_LENGTHS, EXTRA_SAMPLES, SAMPLE_FORMAT, JPEG_TABLES, PROFILE = 324, 325, 338, 339, 347, 34675
 
-WIDTH, LENGTH, ORIENTATION, TILE_WIDTH, TILE_LENGTH = 0x0100, 0x0101, 0x0112, 0x0142, 0x0143
-
-MOST_EXIF: Final = 1 << 20
-"""Bytes of EXIF data. JPEG has room for 64 KiB, but some writers split them; Pillow copies all for each part."""
-
-_SUBDIRECTORIES: Final = (0x8769, 0x8825, 0xA005)
-"""Exif, GPS and Interoperability: the directories that a decoder reads besides the first."""
-
-_MOST_DIRECTORIES: Final = 8
-"""How many of those there may be, with the first."""
-
-_SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
-"""The types of values, with how many bytes one takes; 16 is BigTIFF's, which decoders know everywhere."""
-
-_BYTES: Final = frozenset({1, 2, 7})
-"""The types that a decoder keeps as they are. Of any other, each value costs it many times its size in the file."""
-
-_MOST_NUMBERS: Final = 1 << 18
-"""How many bytes of numbers one entry may have: 65,536 strips or tiles, each of which costs the decoder some time."""
-
-_NUMBERS: Final = frozenset(
-    {256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 282, 283, 284}
-    | {296, 317, 320, 322, 323, 324, 325, 338, 339, 530}
+_NUMBERS: Final = frozenset({WIDTH, LENGTH, COMPRESSION, PHOTOMETRIC, 266, 277, 278, 284, 292, 293, 317, TILE_WIDTH})
+_LISTS: Final = frozenset(
+    {BITS_PER_SAMPLE, STRIP_OFFSETS, STRIP_LENGTHS, COLOUR_MAP, TILE_OFFSETS, TILE_LENGTHS, EXTRA_SAMPLES}
 )
-"""The tags in which a decoder looks for numbers, whatever their type."""
+APPEARANCE: Final = _NUMBERS | _LISTS | {TILE_LENGTH, SAMPLE_FORMAT, JPEG_TABLES, 529, 530, 531, 532}
+"""The tags by which a decoder finds the pixels and knows what they mean; 529 to 532 are those of YCbCr."""
 
-_LARGEST_TILE: Final = 1 << 22
-"""Pixels that a tile may have although the image is smaller; the decoder allocates it whole."""
+_SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+"""The types of values, with how many bytes one takes; the last three are those of BigTIFF."""
 
-_HARMLESS: Final = 1 << 20
-"""Up to this size together, entries may overlap, as those of damaged files do."""
-
-_FIRST_FEW: Final = 16
-"""Entries are sorted by their tag, so the size of a page is among these."""
+_WHOLE: Final = frozenset({1, 3, 4, 13, 16})
+"""The types of whole numbers without a sign."""
 
 
 class Entry(NamedTuple):
-    """One entry of a directory; `value` are four bytes, which hold the value or tell where it is."""
+    """One entry of a directory; `value` are four bytes, in BigTIFF eight, with the value or where it is."""
 
     tag: int
     type: int
@@ -55,100 +34,78 @@ class Entry(NamedTuple):
     """How many values there are."""
     value: bytes
 
+    @property
+    def size(self) -> int:
+        """How many bytes its values have."""
+        return self.length * _SIZES.get(self.type, 0)
+
 
 class Directories:
     """The directories of a TIFF file, or of EXIF data."""
 
-    def __init__(self, reader: BinaryIO, size: int) -> None:
+    def __init__(self, reader: BinaryIO) -> None:
         self._reader = reader
-        self._size = size
         reader.seek(0)
-        head = reader.read(8)
+        head = reader.read(16)
         self._order = {b"II": "<", b"MM": ">"}.get(head[:2], "")
-        self.first = self._number("I", head[4:8]) if self._order else 0
+        self._is_big = bool(self._order) and self.number(head[2:4]) == 43
+        self.head_size = 16 if self._is_big else 8
+        self._count, self._entry = ("Q", "HHQ8s") if self._is_big else ("H", "HHI4s")
+        self.head = head[: self.head_size // 2]
+        """All before the offset of the first directory."""
+        self._first = self.number(head[len(self.head) : self.head_size]) if self._order else 0
 
-    def entries(self, offset: int, most: int = 0xFFFF) -> list[Entry]:
-        """The entries of the directory at `offset`, at most so many, as far as they are there."""
-        self._reader.seek(offset)
-        count = min(self._number("H", self._reader.read(2)), most)
-        data = self._reader.read(count * 12)
-        whole = data[: len(data) // 12 * 12]
-        return [Entry(*fields) for fields in struct.iter_unpack(f"{self._order}HHI4s", whole)]
+    def first(self) -> dict[int, Entry]:
+        """The entries of the first directory by their tag, as far as they are there; of two of one tag, the first."""
+        found: dict[int, Entry] = {}
+        for entry in self._entries() if self._first else ():
+            found.setdefault(entry.tag, entry)
+        return found
 
-    def pages(self) -> Iterator[tuple[int, int]]:
-        """Width and height of each page.
+    def _entries(self) -> Iterator[Entry]:
+        self._reader.seek(self._first)
+        count = min(self.number(self._reader.read(struct.calcsize(self._count))), 0xFFFF)
+        layout = struct.Struct(self._order + self._entry)
+        data = self._reader.read(count * layout.size)
+        yield from map(Entry._make, layout.iter_unpack(data[: len(data) // layout.size * layout.size]))
 
-        Raises:
-            UploadedImageIsUnreadableError: the chain of pages comes back to where it has been.
-        """
-        seen = set()
-        offset = self.first
-        while offset:
-            if offset in seen:
-                raise UploadedImageIsUnreadableError("Its pages go round in a circle")
-            seen.add(offset)
-            values = {entry.tag: self._integer(entry) for entry in self.entries(offset, _FIRST_FEW)}
-            yield values.get(WIDTH, 0), values.get(LENGTH, 0)
-            offset = self._next(offset)
+    def written(self, entries: Iterable[Entry]) -> bytes:
+        """A directory of these entries as it stands in a file, with none after it."""
+        packed = [struct.pack(self._order + self._entry, *entry) for entry in sorted(entries)]
+        end = bytes(8 if self._is_big else 4)
+        return struct.pack(self._order + self._count, len(packed)) + b"".join(packed) + end
 
-    def orientation(self) -> int:
-        """The value of the tag in the first directory; 1 if there is none."""
-        entries = self.entries(self.first) if self.first else []
-        return next((self._integer(entry) for entry in entries if entry.tag == ORIENTATION), 1)
+    def head_to(self, offset: int) -> bytes:
+        """The head of a file whose first directory is at `offset`."""
+        return self.head + offset.to_bytes(len(self.head), "little" if self._order == "<" else "big")
 
-    def check(self) -> None:
-        """Refuse directories which, when they are read, become many times larger than the file.
-
-        Raises:
-            UploadedImageIsUnreadableError: entries share their data to multiply them, or have absurdly many numbers.
-        """
-        pending = [self.first]
-        seen = {0}
-        while pending:
-            offset = pending.pop()
-            if offset not in seen:
-                seen.add(offset)
-                refuse_more_than("directories", len(seen), _MOST_DIRECTORIES)
-                entries = self.entries(offset)
-                self._check_entries(entries)
-                pending += [self._integer(entry) for entry in entries if entry.tag in _SUBDIRECTORIES]
-
-    def _check_entries(self, entries: list[Entry]) -> None:
-        total = 0
-        for entry in entries:
-            size = entry.length * _SIZES.get(entry.type, 0)
-            if size > 4 and self._number("I", entry.value) + size <= self._size:  # what is not there costs nothing
-                total += size
-                if (entry.type not in _BYTES or entry.tag in _NUMBERS) and size > _MOST_NUMBERS:
-                    raise UploadedImageIsUnreadableError(f"Its tag {entry.tag} has {entry.length} values")
-        if total > max(self._size, _HARMLESS):
-            raise UploadedImageIsUnreadableError("Its tags have more data than the file")
-        numbers = {entry.tag: self._integer(entry) for entry in entries}
-        tile = numbers.get(TILE_WIDTH, 0) * numbers.get(TILE_LENGTH, 0)
-        if tile > max(_LARGEST_TILE, 4 * numbers.get(WIDTH, 0) * numbers.get(LENGTH, 0)):
-            raise UploadedImageIsUnreadableError("Its tiles are far larger than the image")
-
-    def _next(self, offset: int) -> int:
-        self._reader.seek(offset)
-        count = self._number("H", self._reader.read(2))
-        self._reader.seek(offset + 2 + count * 12)
-        return self._number("I", self._reader.read(4))
-
-    def _integer(self, entry: Entry) -> int:
+    def integer(self, entry: Entry | None) -> int:
         """The value of an entry that is one whole number; else 0."""
-        size = _SIZES.get(entry.type, 0) if entry.type in (1, 3, 4, 13) else 0
-        return int.from_bytes(entry.value[:size], "little" if self._order == "<" else "big")
+        if entry is None or entry.type not in _WHOLE or entry.length != 1:
+            return 0
+        return self.number(entry.value[: entry.size])
 
-    def _number(self, kind: str, data: bytes) -> int:
-        """An unsigned number; 0 where the file has ended."""
-        size = struct.calcsize(f"<{kind}")
-        return int(struct.unpack(self._order + kind, data)[0]) if len(data) == size else 0
+    def data_of(self, entry: Entry) -> bytes:
+        """The bytes of an entry's values, as many as are there."""
+        if entry.size <= len(entry.value):
+            return entry.value[: entry.size]
+        self._reader.seek(self.number(entry.value))
+        return self._reader.read(entry.size)
+
+    def number(self, data: bytes) -> int:
+        """An unsigned number in the order of this file."""
+        return int.from_bytes(data, "little" if self._order == "<" else "big")
 
 
-def of_exif(exif: bytes) -> Directories:
-    """The directories in EXIF data, with or without the prefix that they have in JPEG files."""
-    data = exif.removeprefix(b"Exif\0\0")
-    return Directories(io.BytesIO(data), len(data))
+def orientation_of(exif: bytes) -> int:
+    """How EXIF data, with or without the prefix that they have in JPEG files, say that an image is turned; 1 if not."""
+    directories = Directories(io.BytesIO(exif.removeprefix(b"Exif\0\0")))
+    return upright_or(directories.integer(directories.first().get(ORIENTATION)))
+
+
+def upright_or(orientation: int) -> int:
+    """The orientation, or 1 for one that does not exist."""
+    return orientation if 2 <= orientation <= 8 else 1
 
 
 def only_orientation(orientation: int) -> bytes:

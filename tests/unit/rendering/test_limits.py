@@ -2,17 +2,20 @@
 
 import io
 import struct
-import sys
+import threading
 import time
 import warnings
 from functools import partial
+from itertools import count
+from time import thread_time
 
 import pytest
 from PIL import Image
 
 from athumb_storage import ImageLimitExceeded, Thumb, UploadedImageIsUnreadableError
 from athumb_storage.formats import HEAD_SIZE, sniff
-from athumb_storage.rendering import Limits, render, shown_size, verify_decodable
+from athumb_storage.rendering import Limits, engine, render, shown_size, verify_decodable
+from athumb_storage.rendering.guard import ProcessorTime
 from athumb_storage.specs import Variant
 from tests.hostile.builder import (
     after_soi,
@@ -31,6 +34,7 @@ from tests.hostile.builder import (
     tiff_of,
     tiff_page,
     webp_canvas,
+    webp_frame,
     with_scans,
 )
 from tests.unit.rendering import quadrants, saved
@@ -113,20 +117,22 @@ def test_bytes_up_to_the_limit(door, format_):
 
 @DOORS
 @pytest.mark.parametrize("format_", ANIMATED)
-def test_frames_up_to_the_limit(door, format_):
+def test_frames_that_are_not_decoded_do_not_count(door, format_):
     data = animation(format_)
-    assert door(data, max_frames=5)
-    with pytest.raises(ImageLimitExceeded, match=r"(5|at least 5) frames, more than the 4 .*\(max_frames\)"):
-        door(data, max_frames=4)
+    assert door(data, max_frames=1, max_pixels=600)
+    with pytest.raises(ImageLimitExceeded, match="max_pixels"):
+        door(data, max_pixels=599)
 
 
 @DOORS
-@pytest.mark.parametrize("format_", ANIMATED)
-def test_the_pixels_of_all_frames_count(door, format_):
-    data = animation(format_)
-    assert door(data, max_pixels=5 * 600)
-    with pytest.raises(ImageLimitExceeded, match="max_pixels"):
-        door(data, max_pixels=5 * 600 - 1)
+def test_the_canvas_of_an_animation_counts_even_if_its_first_frame_is_small(door):
+    for data in (
+        gif(60, 40, gif_frame()),
+        riff(webp_canvas(60, 40, 2), riff_chunk(b"ANIM", bytes(6)), webp_frame(WEBP[12:], 64, 64)),
+    ):
+        assert door(data, max_pixels=64 * 64)
+        with pytest.raises(ImageLimitExceeded, match="max_pixels"):
+            door(data, max_pixels=2399)
 
 
 @DOORS
@@ -151,37 +157,80 @@ def test_time_is_over(door, format_):
         door(saved(quadrants((60, 40)), format_), time_budget=1e-9)
 
 
-class Slow(io.BytesIO):
-    """A file of which each read takes a while."""
-
-    def read(self, size=-1):
-        time.sleep(0.02)
-        return super().read(size)
+@pytest.fixture
+def clock(monkeypatch):
+    """The processor time of this thread, as it is told: a second more each time that somebody looks."""
+    seconds = count()
+    monkeypatch.setattr("athumb_storage.rendering.guard.thread_time", lambda: next(seconds))
 
 
 @pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.usefixtures("clock")
 def test_reading_stops_when_time_is_over(format_):
-    reader = Slow(saved(quadrants((600, 400)), format_))
+    reader = io.BytesIO(saved(quadrants((600, 400)), format_))
+    verify_decodable(reader, format_, Limits(time_budget=1000))
     with pytest.raises(ImageLimitExceeded, match="time_budget"):
-        verify_decodable(reader, format_, Limits(time_budget=0.01))
+        verify_decodable(reader, format_, Limits(time_budget=1))
 
 
-@pytest.mark.parametrize("step", ["scaled", "encoded"])
+@pytest.mark.parametrize("step", ["_resized", "encoded"])
 def test_time_may_be_over_between_the_steps(monkeypatch, step):
-    clock = iter([0, *[1] * 1000])
-    monkeypatch.setattr("athumb_storage.rendering.limits.monotonic", lambda: next(clock))
-    late = {"scaled": "_resized", "encoded": "encoded"}[step]
-    module = "athumb_storage.rendering.engine"
-    original = getattr(sys.modules[module], late)
+    original = getattr(engine, step)
 
     def slowly(*args):
-        monkeypatch.setattr("athumb_storage.rendering.limits.monotonic", lambda: 100)
+        monkeypatch.setattr("athumb_storage.rendering.guard.thread_time", lambda: thread_time() + 100)
         return original(*args)
 
-    monkeypatch.setattr(f"{module}.{late}", slowly)
+    monkeypatch.setattr(engine, step, slowly)
     orders = [Variant.of("thumb", Thumb(size=(20, 20)), "JPEG")]
     with pytest.raises(ImageLimitExceeded, match="time_budget"):
-        list(render(io.BytesIO(GREY), "PNG", orders, Limits(time_budget=30)))
+        render(io.BytesIO(GREY), "PNG", orders, Limits(time_budget=30))
+
+
+class Waiting(io.BytesIO):
+    """A file of which each read takes a while, without any work."""
+
+    def read(self, size=-1):
+        time.sleep(0.05)
+        return super().read(size)
+
+
+def test_to_wait_costs_nothing_of_the_time_budget():
+    data = saved(quadrants((600, 400)), "PNG")
+    orders = [Variant.of("thumb", Thumb(size=(20, 20)), "PNG")]
+    started = time.monotonic()
+    assert render(Waiting(data), "PNG", orders, Limits(time_budget=0.1))
+    assert time.monotonic() - started > 0.1
+
+
+def test_what_other_threads_work_on_costs_nothing_of_the_time_budget():
+    spent = ProcessorTime(0.5)
+    busy = threading.Thread(target=_burn, args=(0.7,))
+    with spent.counted():
+        busy.start()
+        busy.join()
+    spent.check()
+
+
+def test_the_time_of_all_threads_that_work_on_an_image_counts():
+    spent = ProcessorTime(0.5)
+
+    def work():
+        with spent.counted():
+            _burn(0.3)
+
+    for thread in (threads := [threading.Thread(target=work) for _ in range(2)]):
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with pytest.raises(ImageLimitExceeded, match="time_budget"):
+        spent.check()
+
+
+def _burn(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
 
 
 def test_an_error_can_be_told_with_the_name_of_the_file():
@@ -255,7 +304,10 @@ def test_a_truncated_image_does_not_pass(format_):
 
 def test_a_jpeg_is_checked_at_a_fraction_of_its_size(monkeypatch):
     sizes = []
-    monkeypatch.setattr("athumb_storage.rendering.engine.scalable", lambda image, space: sizes.append(image.size))
+    monkeypatch.setattr(
+        "athumb_storage.rendering.engine.scalable",
+        lambda image, space: (sizes.append(image.size), None) and (image, None),
+    )
     verify_decodable(io.BytesIO(saved(quadrants((803, 407)), "JPEG")), "JPEG")
     assert sizes == [(101, 51)]
 
