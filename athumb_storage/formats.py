@@ -71,11 +71,14 @@ From the WHATWG MIME Sniffing Standard, sections 6.2 and 6.4, and of FLAC from R
 INERT_TYPES: Final = frozenset({*MIME_TYPES.values(), "video/mp4", "audio/wav", *dict(_OTHER_TYPES).values()})
 """All content types that bytes can tell; a browser that is told one of them runs nothing."""
 
-HEAD_SIZE: Final = 32
+HEAD_SIZE: Final = 64
 """How many bytes of a file `sniff` wants to see."""
 
 # The sizes that a BMP's second header can have, one for each version of it.
-_BMP_HEADER_SIZES: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
+_OLDEST_BMP_HEADER: Final = 12
+_BMP_HEADER_SIZES: Final = frozenset({_OLDEST_BMP_HEADER, 40, 52, 56, 64, 108, 124})
+
+_AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
 
 
 def canonical(name: str) -> str | None:
@@ -93,7 +96,7 @@ def sniff(head: bytes) -> str | None:
     """The image format of a file that begins with `head`, or None if it is not an image we read.
 
     Only magic numbers are looked at: a file name or a client's content type proves nothing. The numbers are those of
-    the WHATWG MIME Sniffing Standard, section 6.1, of TIFF 6.0, section 2, and of AVIF 1.1, section 6.
+    the WHATWG MIME Sniffing Standard, section 6.1, of TIFF 6.0, section 2, of BigTIFF, and of AVIF 1.1, section 6.
     """
     if head.startswith(b"\xff\xd8\xff"):
         return "JPEG"
@@ -103,9 +106,9 @@ def sniff(head: bytes) -> str | None:
         return "GIF"
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "WEBP"
-    if head[4:12] in (b"ftypavif", b"ftypavis"):
+    if not _AVIF_BRANDS.isdisjoint(_brands(head)):
         return "AVIF"
-    if head.startswith((b"II*\x00", b"MM\x00*")):
+    if head.startswith((b"II*\x00", b"MM\x00*", b"II+\x00\x08\x00\x00\x00", b"MM\x00+\x00\x08\x00\x00")):
         return "TIFF"
     return "BMP" if _is_bmp(head) else None
 
@@ -118,15 +121,26 @@ def content_type_of(head: bytes) -> str | None:
     image_format = sniff(head)
     if image_format:
         return MIME_TYPES[image_format]
-    if head[4:8] == b"ftyp" and b"mp4" in (head[start : start + 3] for start in (8, 16, 20, 24, 28)):
+    if any(brand.startswith(b"mp4") for brand in _brands(head)):
         return "video/mp4"  # a brand says so; HEIC and others begin in the same way
     if head.startswith(b"RIFF") and head[8:12] == b"WAVE":
         return "audio/wav"
     return next((content_type for start, content_type in _OTHER_TYPES if head.startswith(start)), None)
 
 
+def _brands(head: bytes) -> list[bytes]:
+    """What a file of the ISO base media format says it is, best first (ISO/IEC 14496-12, section 4.3)."""
+    if head[4:8] != b"ftyp":
+        return []
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    return [head[8:12], *(head[start : start + 4] for start in range(16, end - 3, 4))]
+
+
 def _is_bmp(head: bytes) -> bool:
-    # "BM" alone also begins ordinary text, so the reserved zeros and the size of the second header count as well.
-    if len(head) < 18 or not head.startswith(b"BM") or head[6:10] != b"\x00\x00\x00\x00":
+    """Whether it is a BMP file, or a DIB, which lacks the first of a BMP's two headers."""
+    # "BM" alone also begins ordinary text, so what the second header says counts as well.
+    second = head[14:] if head.startswith(b"BM") else head
+    if len(second) < 4 or int.from_bytes(second[:4], "little") not in _BMP_HEADER_SIZES:
         return False
-    return struct.unpack_from("<I", head, 14)[0] in _BMP_HEADER_SIZES
+    planes, bits = struct.unpack_from("<HH", second.ljust(16, b"\0"), 8 if second[0] == _OLDEST_BMP_HEADER else 12)
+    return bits in (1, 4, 8, 16, 24, 32) and (planes == 1 or second is not head)

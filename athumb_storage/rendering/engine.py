@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from PIL import Image, ImageChops, ImageCms
 
@@ -46,6 +46,9 @@ _LARGE: Final = 1_000_000
 
 _SMALL: Final = 100_000
 """Up to how many pixels a thumb is encoded sooner than another thread would have begun to."""
+
+_WEIGHTS: Final = {"WEBP": 1.5, "AVIF": 1.5}
+"""How many times the memory of others a pixel takes, up to 9 bytes; libwebp has two canvases, libavif planes and RGB."""
 
 _DEFAULT_LIMITS: Final = Limits()
 
@@ -121,7 +124,7 @@ class _Original:
         """How many there are at most while it is decoded at 1/`scale`."""
         scale = scale if self.header.is_whole else 1
         across, down = (-(-max(*sides) // scale) for sides in zip(self.image.size, self.stored_size, strict=True))
-        return across * down
+        return int(across * down * _WEIGHTS.get(self.image.format or "", 1))
 
 
 def render(
@@ -231,7 +234,7 @@ def _translated(error: Exception, meaning: AthumbError) -> Exception:
     """An error of Pillow's in our words; itself, if somebody else is likely to have raised it."""
     if isinstance(error, TimeoutError) or (isinstance(error, RuntimeError) and type(error) not in _RUNTIME_ERRORS):
         return error
-    return type(meaning)(f"{meaning}: {error}")
+    return type(meaning)(f"{meaning}: {error or type(error).__name__}")
 
 
 def _opened(reader: BinaryIO, image_format: str, limits: Limits) -> _Original:
@@ -240,12 +243,12 @@ def _opened(reader: BinaryIO, image_format: str, limits: Limits) -> _Original:
         limits.check_bytes(byte_length(reader))
         with spent.counted():
             header = read_header(reader, image_format)
-            limits.check_pixels(header.size[0] * header.size[1])
+            limits.check_size(header.size)
             image = _open_image(reader, image_format, header.pieces, spent)
             original = _Original(image, reader, header, spent)
             # What the decoder makes of the header counts as well, and the canvas of an animation.
-            for width, height in (image.size, original.stored_size):
-                limits.check_pixels(width * height)
+            for size in (image.size, original.stored_size):
+                limits.check_size(size)
             return original
 
 
@@ -283,7 +286,20 @@ def _load(image: Image.Image, scale: int, mode: str | None = None) -> None:
     if scale > 1 or mode:
         width, height = image.size
         image.draft(mode, (max(width // scale, 1), max(height // scale, 1)))
+    if hasattr(image, "_decoder"):
+        _let_go_of_decoder(image)
     image.load()
+
+
+def _let_go_of_decoder(image: Any) -> None:
+    """Pillow would keep the decoders of WebP and AVIF, with canvases of their own, although they have done their work."""
+    prepare = image.load_prepare
+
+    def load_prepare() -> None:
+        image._decoder = None
+        prepare()
+
+    image.load_prepare = load_prepare
 
 
 def _lacks_only_its_end(original: _Original) -> bool:

@@ -268,12 +268,20 @@ def _webp_pieces(pictures: Sequence[riff.Chunk], extended: bytes = b"") -> list[
     return [b"RIFF" + struct.pack("<I", size) + b"WEBP", *pieces]
 
 
+_MAJOR_BRAND: Final = 8
+"""Where an AVIF file says what it is."""
+
+
 def _avif(reader: BinaryIO) -> Header:
     description = avif.Description(reader)
+    changes = dict.fromkeys(description.exif, b"none")  # the decoder would unpack all of it, so it gets to see none
+    reader.seek(_MAJOR_BRAND)
+    if reader.read(4) not in (b"avif", b"avis", b"mif1", b"msf1"):
+        changes[_MAJOR_BRAND] = b"avif"  # Pillow knows no other, though it is the list of brands that counts
     pieces: list[Piece] = []
     at = 0
-    for place in sorted(description.exif):  # the decoder would unpack all of it, so it gets to see none
-        pieces += [(at, place - at), b"none"]
+    for place in sorted(changes):
+        pieces += [(at, place - at), changes[place]]
         at = place + 4
     pieces.append((at, byte_length(reader) - at))
     return Header(

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from typing import Final
 
 from athumb_storage.exceptions import ImageLimitExceeded
+from athumb_storage.geometry import Size
+
+
+_LONGEST_SIDE: Final = 1 << 20
+"""Pixels, whatever the other side is: the weights that a filter has for a longer one do not fit into memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +49,11 @@ class Limits:
         """Raise `ImageLimitExceeded` if a file of `size` bytes is too large."""
         _check("max_bytes", self.max_bytes, size, "bytes")
 
-    def check_pixels(self, pixels: int) -> None:
-        """The same for its pixels."""
-        _check("max_pixels", self.max_pixels, pixels, "pixels")
+    def check_size(self, size: Size) -> None:
+        """The same for its width and height, in pixels."""
+        _check("max_pixels", self.max_pixels, size[0] * size[1], "pixels")
+        if max(size) > _LONGEST_SIDE:
+            raise ImageLimitExceeded(f"The image has a side of {max(size)} pixels, more than {_LONGEST_SIDE}")
 
 
 def _is_positive(value: object, *, whole: bool) -> bool:

@@ -184,8 +184,8 @@ def foreign() -> Iterator[Case]:
         image = image.resize((32, 32)) if image_format == "ICNS" else image
         yield Case(image_format, "cat.jpg", saved(image, image_format), NO_IMAGE)
     yield Case("XBM", "cat.png", saved(picture("1"), "XBM"), NO_IMAGE)
-    yield Case("DIB", "cat.bmp", saved(rgb, "DIB"), NO_IMAGE)
-    yield Case("BigTIFF", "cat.tif", saved(rgb, "TIFF", big_tiff=True), NO_IMAGE)
+    yield Case("DIB", "cat.bmp", saved(rgb, "DIB"), GOOD)
+    yield Case("BigTIFF", "cat.tif", saved(rgb, "TIFF", big_tiff=True), GOOD)
     yield Case("MSP", "cat.png", saved(picture("1"), "MSP"), NO_IMAGE)
     by_hand = {
         "PSD": b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 8, 8, 8, 3) + bytes(300),

@@ -157,7 +157,7 @@ def test_the_content_type_of_an_image(format_):
         (b"RIFF\x24\x00\x00\x00WAVEfmt ", "audio/wav"),
         (b"\x1a\x45\xdf\xa3\x01", "video/webm"),
         (b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom", "video/mp4"),
-        (b"\x00\x00\x00\x1cftypisom\x00\x00\x02\x00isomiso2avc1mp41", "video/mp4"),
+        (b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41", "video/mp4"),
     ],
 )
 def test_the_content_type_of_other_files(head, expected):
