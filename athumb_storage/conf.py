@@ -15,7 +15,7 @@ from athumb_storage.exceptions import InvalidThumb
 from athumb_storage.specs import ThumbSet
 
 PIXELS_IN_FLIGHT: Final = 48_000_000
-"""Four photos of 12 megapixels, which take some 400 MiB."""
+"""Four photos of 12 megapixels, which take up to 9 bytes a pixel."""
 
 generation = 0
 """Grows whenever thumbs are defined anew, so that what was found before is looked up again."""

@@ -138,9 +138,10 @@ def _brands(head: bytes) -> list[bytes]:
 
 def _is_bmp(head: bytes) -> bool:
     """Whether it is a BMP file, or a DIB, which lacks the first of a BMP's two headers."""
-    # "BM" alone also begins ordinary text, so what the second header says counts as well.
-    second = head[14:] if head.startswith(b"BM") else head
+    is_bmp = head.startswith(b"BM")
+    second = head[14:] if is_bmp else head
     if len(second) < 4 or int.from_bytes(second[:4], "little") not in _BMP_HEADER_SIZES:
         return False
+    # "BM" alone also begins ordinary text, so either the four reserved bytes or the number of bits has to be sound.
     planes, bits = struct.unpack_from("<HH", second.ljust(16, b"\0"), 8 if second[0] == _OLDEST_BMP_HEADER else 12)
-    return bits in (1, 4, 8, 16, 24, 32) and (planes == 1 or second is not head)
+    return (is_bmp and head[6:10] == bytes(4)) or (planes == 1 and bits in (1, 4, 8, 16, 24, 32))

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial, reduce
+from typing import Final
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
+from PIL.TiffImagePlugin import TiffImageFile
+
+from athumb_storage.exceptions import UploadedImageIsUnreadableError
+from athumb_storage.rendering.containers import tiff
+from athumb_storage.rendering.profiles import Chromaticities, of_code_points, of_gamma
+
+_INVISIBLE: Final = 2
+"""By how many of 255 a profile may change colours and still be sRGB: profiles of sRGB differ by that much."""
 
 logger = logging.getLogger("athumb_storage")
 
@@ -17,49 +27,68 @@ class ColourSpace:
     """What a file says of its colours; where it says nothing, they are sRGB."""
 
     profile: bytes | None = None
-    """An ICC profile."""
+    """An ICC profile. It counts before code points, and these before a gamma."""
     cicp: tuple[int, int, int, bool] | None = None
     """Colour primaries, transfer characteristics, matrix coefficients and whether the range is full (ITU-T H.273)."""
     gamma: float | None = None
     """The exponent that pixels were encoded with, as in gAMA of a PNG: 0.45455 for most."""
-    chromaticities: tuple[float, float, float, float, float, float, float, float] | None = None
+    chromaticities: Chromaticities | None = None
     """x and y of white, red, green and blue, as in cHRM of a PNG."""
+    key: tuple[int, ...] | None = None
+    """The colour that is transparent, as in tRNS of a PNG."""
+    depth: int = 8
+    """Bits of each number in `key`."""
+
+    def icc(self) -> bytes | None:
+        """The profile by which the colours are to be converted; None if they are sRGB."""
+        if self.profile:
+            return self.profile
+        return of_code_points(*self.cicp[:2]) if self.cicp else of_gamma(self.gamma, self.chromaticities)
 
 
 ToSrgb = Callable[[Image.Image], Image.Image]
 """Makes an image that was scaled one in mode L, RGB or RGBA and in the sRGB colour space."""
 
 
-def scalable(image: Image.Image, space: ColourSpace) -> tuple[Image.Image, ToSrgb]:
+def scalable(
+    image: Image.Image, space: ColourSpace, low_bytes: Callable[[], Image.Image] | None = None
+) -> tuple[Image.Image, ToSrgb]:
     """The pixels of an image in a mode that can be scaled, and what is to be done with what was scaled from them.
 
-    A profile is applied after scaling because there are far fewer pixels then.
+    A profile is applied after scaling because there are far fewer pixels then. What is transparent is scaled with its
+    colours multiplied by it (RGBa). CMYK without a profile becomes what is left of white when the inks are taken off,
+    (255 - c) * (255 - k) / 255, as in browsers.
+
+    Args:
+        image: the image, decoded.
+        space: what the file says of its colours.
+        low_bytes: gives the lower halves of the numbers of an image of 16 bits a colour, of which Pillow keeps the
+            upper ones.
+
+    Raises:
+        UploadedImageIsUnreadableError: Pillow would read the pixels as something else than they are.
     """
-    profile = space.profile
-    image, alpha = _without_alpha(_eight_bit(image))
-    if profile:
-        image = _in_srgb(image, profile)
-    if image.mode not in ("L", "RGB"):
+    if isinstance(image, TiffImageFile):
+        image = _understood_tiff(image)
+    is_grey = image.getbands()[0] in ("1", "L", "I")
+    if space.key:
+        image = _without_key(image, space, low_bytes)
+    elif image.mode == "F":
+        image = _of_floats(image)
+    elif image.mode == "1":
+        image = image.convert("L")
+    elif image.mode.startswith("I;16"):
+        image = image.convert("I")
+    elif image.mode in ("YCbCr", "LAB", "HSV"):
         image = image.convert("RGB")
-    if alpha is not None:
-        image.putalpha(alpha)
-        image = image.convert("RGBA")
+    elif image.has_transparency_data:
+        image = image.convert("LA") if image.mode == "La" else image
+        image = (image if image.mode == "RGBA" else image.convert("RGBA")).convert("RGBa")
+    elif image.mode == "P":
+        image = image.convert("RGB")
     # Encoders write comments, profiles and EXIF data that they find here.
     image.info = {}
-    return image, _as_it_is
-
-
-def _as_it_is(image: Image.Image) -> Image.Image:
-    return image.convert("RGBA") if image.mode == "RGBa" else image
-
-
-def _without_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """The colours alone, and the transparency, if there is any; a profile speaks of colours only."""
-    if image.has_transparency_data:
-        alpha = image.convert("RGBA").getchannel("A")
-        grey = image.mode in ("L", "LA", "La")
-        return image.convert("LA" if image.mode == "La" else "RGBA").convert("L" if grey else "RGB"), alpha
-    return (image.convert("RGB") if image.mode == "P" else image), None
+    return image, partial(_in_srgb, profile=space.icc(), is_grey=is_grey)
 
 
 def flattened(image: Image.Image) -> Image.Image:
@@ -71,28 +100,115 @@ def flattened(image: Image.Image) -> Image.Image:
     return background
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Pillow cuts 16-bit grey off at 255 when it converts it, so it is scaled first."""
-    if image.mode == "1":
-        return image.convert("L")
-    if image.mode.startswith("I"):
-        # Mode I holds 32 bits, whatever the file had.
-        deep = image.mode != "I" or image.getextrema()[1] > 255  # type: ignore[operator]  # a pair of numbers
+_EIGHT_BITS: Final = [round(value / 257) for value in range(65536)]
+_EIGHT_BITS_INVERTED: Final = _EIGHT_BITS[::-1]
+
+
+def _understood_tiff(image: TiffImageFile) -> Image.Image:
+    """An image whose numbers mean what Pillow takes them for, or are made to.
+
+    Raises:
+        UploadedImageIsUnreadableError: nobody would recognise it.
+    """
+    tags = image.tag_v2
+    bits = max(tags.get(tiff.BITS_PER_SAMPLE, (1,)))
+    if bits > 16 and image.mode != "F":
+        raise UploadedImageIsUnreadableError("A TIFF of whole numbers of 32 bits is not supported")
+    if bits > 8 and tags.get(tiff.PLANES) == 2 and len(image.getbands()) > 1:
+        raise UploadedImageIsUnreadableError("A TIFF of 16 bits whose colours are stored apart is not supported")
+    colours = tags.get(tiff.COLOUR_MAP, ())
+    if image.mode == "P" and max(colours) < 256:  # they should have 16 bits, of which some programs fill 8
+        count = len(colours) // 3
+        image.putpalette([number for colour in range(count) for number in colours[colour::count]])
+    if image.mode.startswith("I;16") and tags.get(tiff.PHOTOMETRIC) == 0:  # zero is white
+        return image.convert("I").point(_EIGHT_BITS_INVERTED, "L")
+    return image
+
+
+def _of_floats(image: Image.Image) -> Image.Image:
+    """Numbers from 0 to 1, as most programs write them, or else from 0 to 255."""
+    lowest, highest = image.getextrema()
+    if lowest >= 0 and highest <= 1:  # type: ignore[operator]  # two numbers
+        image = image.point(lambda value: value * 255 + 0.5)
+    return image.convert("L")
+
+
+def _without_key(image: Image.Image, space: ColourSpace, low_bytes: Callable[[], Image.Image] | None) -> Image.Image:
+    """The image, transparent where it has the one colour that a PNG calls transparent, bit for bit."""
+    key, most = space.key or (), (1 << space.depth) - 1
+    if image.mode.startswith("I;16"):
         image = image.convert("I")
-        return (image.point(lambda value: value * (1 / 256)) if deep else image).convert("L")
-    return image.convert("L") if image.mode == "F" else image
+        alpha = image.point([255 * (value != key[0]) for value in range(65536)], "L")
+        image = image.point(_EIGHT_BITS, "L")
+    elif space.depth == 16:
+        low = low_bytes() if low_bytes else image
+        parts = [number >> 8 for number in key] + [number & 255 for number in key]
+        alpha = _different([*image.split(), *low.split()], parts)
+    else:
+        image = image.convert("L") if image.mode == "1" else image
+        alpha = _different(image.split(), [(number & most) * 255 // most for number in key])
+    image = image.convert("RGB")
+    image.putalpha(alpha)
+    return image.convert("RGBa")
 
 
-def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+def _different(bands: Sequence[Image.Image], numbers: Sequence[int]) -> Image.Image:
+    """255 where one of the bands has not its number, else 0."""
+    unlike = [
+        band.point([255 * (value != number) for value in range(256)])
+        for band, number in zip(bands, numbers, strict=True)
+    ]
+    return reduce(ImageChops.lighter, unlike)
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None = None, *, is_grey: bool = False) -> Image.Image:
+    alpha = None
+    if image.mode == "RGBa":
+        image = image.convert("RGBA")
+        alpha = image.getchannel("A")
+        image = image.convert("L" if is_grey else "RGB")
+    if profile:
+        image = _converted(image, profile)
+    if image.mode == "I":
+        image = image.point(_EIGHT_BITS, "L")
+    if image.mode not in ("L", "RGB"):
+        image = image.convert("RGB")
+    if alpha is not None and alpha.getextrema() != (255, 255):
+        image = image.convert("RGB")
+        image.putalpha(alpha)
+    image.info = {}
+    return image
+
+
+def _converted(image: Image.Image, profile: bytes) -> Image.Image:
     try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if image.mode == "RGB" and "sRGB" in ImageCms.getProfileDescription(source):
-            return image
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        space = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
+        if space == "RGB" and image.mode in ("L", "I"):
+            image = _in_srgb(image).convert("RGB")
+        elif image.mode == "I":
+            image = image.convert("I;16")
+        transform = _transform(profile, image.mode)
+        if transform is None:
+            return image.convert("I") if image.mode == "I;16" else image
+        converted = ImageCms.applyTransform(image, transform)
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
         if TimeoutError in (type(error), type(error.__cause__)):
             raise  # of somebody who wants this thread to stop
         # Photos with a broken or foreign profile are common; without it they only look a little off.
         logger.warning("Ignored an ICC profile that cannot be used: %s", error)
-        return image
-    return converted or image
+        return image.convert("I") if image.mode == "I;16" else image
+    return (converted or image).convert("L" if space == "GRAY" else "RGB")
+
+
+@lru_cache(maxsize=32)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """How colours of a profile become sRGB; None if they are sRGB, which their numbers tell and not their name."""
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    if mode not in ("L", "RGB"):
+        return transform
+    ramp = Image.linear_gradient("L")
+    probe = ramp if mode == "L" else Image.merge("RGB", (ramp, ramp.rotate(90), ramp.rotate(180)))
+    converted = ImageCms.applyTransform(probe, transform)
+    changes = ImageChops.difference(probe.convert("RGB"), converted or probe).getextrema()
+    return transform if max(highest for _, highest in changes) > _INVISIBLE else None  # type: ignore[misc]

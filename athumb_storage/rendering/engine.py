@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, TypeVar
 
 from PIL import Image, ImageChops, ImageCms
 
@@ -42,13 +43,13 @@ _CHUNK: Final = 1 << 20
 """How many bytes the decoder is fed at once; between two bites it wants the GIL, which others may hold."""
 
 _LARGE: Final = 1_000_000
-"""From how many pixels on a source is scaled by all cores."""
+"""From how many pixels on an image is decoded by a thread of our own, and scaled by all cores."""
 
 _SMALL: Final = 100_000
 """Up to how many pixels a thumb is encoded sooner than another thread would have begun to."""
 
 _WEIGHTS: Final = {"WEBP": 1.5, "AVIF": 1.5}
-"""How many times the memory of others a pixel takes, up to 9 bytes; libwebp has two canvases, libavif planes and RGB."""
+"""How many times the memory of other formats a pixel takes: libwebp has two canvases, libavif planes beside RGB."""
 
 _DEFAULT_LIMITS: Final = Limits()
 
@@ -67,7 +68,11 @@ _RUNTIME_ERRORS: Final = (RuntimeError, NotImplementedError, RecursionError)
 """Those of Pillow; another class that derives from RuntimeError is a project's own."""
 
 _in_flight = PixelsInFlight()
+_decoders = SharedPool(available_cores(), "athumb-decode")
 _workers = SharedPool(available_cores(), "athumb-render")
+
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -151,8 +156,22 @@ def render(
     original = _opened(reader, image_format, limits)
     opened(original.shown_size)
     plan = _planned(original, variants)
-    with _in_flight.hold(original.pixels(plan.scale), limits.pixels_in_flight):
-        return _thumbs(original, plan, {variant.thumb_name: variant for variant in variants})
+    by_name = {variant.thumb_name: variant for variant in variants}
+    return _in_turn(original.pixels(plan.scale), limits, partial(_thumbs, original, plan, by_name))
+
+
+def _in_turn(pixels: int, limits: Limits, work: Callable[[], R]) -> R:
+    """Do work that decodes so many pixels, when there is room for them.
+
+    Much is decoded by a few threads of our own: the C library keeps what a thread gave back for the same thread, so
+    that forty threads of a server would come to ten times the memory.
+    """
+
+    def held() -> R:
+        with _in_flight.hold(pixels, limits.pixels_in_flight):
+            return work()
+
+    return held() if pixels < _LARGE else _decoders.submit(held).result()
 
 
 def _thumbs(original: _Original, plan: Plan, variants: Mapping[str, Variant]) -> list[Rendered]:
@@ -191,8 +210,12 @@ def verify_decodable(
     original = _opened(reader, image_format, limits)
     opened(original.shown_size)
     scale = max(DECODE_SCALES) if original.can_be_scaled else 1
-    with _in_flight.hold(original.pixels(scale), limits.pixels_in_flight), _reading(), original.spent.counted():
-        _decoded(original, scale)
+
+    def check() -> None:
+        with _reading(), original.spent.counted():
+            _decoded(original, scale)
+
+    _in_turn(original.pixels(scale), limits, check)
     with _reading():
         image = _open_image(reader, image_format, original.header.pieces, ProcessorTime(None))
         reader.seek(0)
@@ -278,7 +301,7 @@ def _decoded(original: _Original, scale: int) -> tuple[Image.Image, ToSrgb]:
         _load(image, scale)
     # Its own is that of an AVIF file, the only one whose decoder gets to see it.
     space = replace(original.header.space, profile=original.header.space.profile or image.info.get("icc_profile"))
-    image, to_srgb = scalable(image, space)
+    image, to_srgb = scalable(image, space, partial(_low_bytes, original))
     return _windowed(image, original.header.window), to_srgb
 
 
@@ -291,8 +314,17 @@ def _load(image: Image.Image, scale: int, mode: str | None = None) -> None:
     image.load()
 
 
+def _low_bytes(original: _Original) -> Image.Image:
+    """The lower halves of the numbers of a PNG of 16 bits a colour, decoded as if they were the upper ones."""
+    image = _open_image(original.reader, "PNG", original.header.pieces, original.spent)
+    [tile] = image.tile  # type: ignore[attr-defined]
+    image.tile = [tile._replace(args=tile.args.replace(";16B", ";16L"))]  # type: ignore[attr-defined]
+    image.load()
+    return image
+
+
 def _let_go_of_decoder(image: Any) -> None:
-    """Pillow would keep the decoders of WebP and AVIF, with canvases of their own, although they have done their work."""
+    """Pillow would keep the decoders of WebP and AVIF, with canvases of their own, when they have done their work."""
     prepare = image.load_prepare
 
     def load_prepare() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
 from athumb_storage.exceptions import UploadedImageIsUnreadableError
@@ -136,28 +136,33 @@ def _check_scans(reader: BinaryIO, size: Size) -> None:
 
 
 _COLOURS_OF_PNG: Final = frozenset([b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"])
-_STILL_PNG: Final = frozenset([b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"])
+_STILL_PNG: Final = frozenset([b"IHDR", b"PLTE", b"IDAT", b"IEND"])
+_NUMBERS_OF_KEY: Final = {0: 1, 2: 3}
+"""How many numbers of 16 bits tRNS has, by the kind of colour: grey and RGB. Others have no single colour as a key."""
 
 
 def _png(reader: BinaryIO) -> Header:
     chunks = list(until_truncated(png.chunks(reader)))
     found: dict[bytes, bytes] = {}
     for chunk in chunks:
-        if chunk.name not in found and chunk.name in _COLOURS_OF_PNG | {b"IHDR", b"eXIf", b"acTL"}:
+        if chunk.name not in found and chunk.name in _COLOURS_OF_PNG | {b"IHDR", b"eXIf", b"acTL", b"tRNS"}:
             found[chunk.name] = png.data_of(reader, chunk)
-    size = png.dimensions(found.get(b"IHDR", b""))
-    pieces: list[Piece] = [png.SIGNATURE, *(chunk.place for chunk in chunks if chunk.name in _STILL_PNG)]
+    head = found.get(b"IHDR", b"").ljust(13, b"\0")
+    size = png.dimensions(head)
+    key = _key_of_png(head, found)
+    kept = _STILL_PNG if key else _STILL_PNG | {b"tRNS"}
+    pieces: list[Piece] = [png.SIGNATURE, *(chunk.place for chunk in chunks if chunk.name in kept)]
     window = None
     control = _first_frame_of_png(chunks) if b"acTL" in found else None
     if control is not None:
         frame = struct.unpack_from(">4I", png.data_of(reader, chunks[control]), 4)
-        pieces = _apng_pieces(chunks, control, struct.pack(">II", *frame[:2]) + found[b"IHDR"][8:])
+        pieces = _apng_pieces(chunks, control, struct.pack(">II", *frame[:2]) + head[8:13], kept)
         size, window = frame[:2], _window(frame[2:], frame[:2], size)
     return Header(
         size=size,
         pieces=merged(pieces),
         orientation=tiff.orientation_of(found.get(b"eXIf", b"")),
-        space=_colours_of_png(found),
+        space=replace(_colours_of_png(found), key=key, depth=head[8]),
         window=window,
     )
 
@@ -170,16 +175,23 @@ def _first_frame_of_png(chunks: Sequence[png.Chunk]) -> int | None:
     return control if names.index(b"acTL") < pixels < control else None
 
 
-def _apng_pieces(chunks: Sequence[png.Chunk], control: int, head: bytes) -> list[Piece]:
+def _apng_pieces(chunks: Sequence[png.Chunk], control: int, head: bytes, kept: frozenset[bytes]) -> list[Piece]:
     """A frame of an animation as a still image. Nobody looks at the checksums of pixels, so they stay as they are."""
     pieces: list[Piece] = [png.SIGNATURE, png.chunk(b"IHDR", head)]
-    pieces += [chunk.place for chunk in chunks[:control] if chunk.name in (b"PLTE", b"tRNS")]
+    pieces += [chunk.place for chunk in chunks[:control] if chunk.name in kept - {b"IHDR", b"IDAT"}]
     for chunk in chunks[control + 1 :]:
         if chunk.name == b"fcTL":
             break
         if chunk.name == b"fdAT" and chunk.size >= 4:  # a number stands before the pixels
             pieces += [struct.pack(">I4s", chunk.size - 4, b"IDAT"), (chunk.start + 4, chunk.size)]
     return [*pieces, png.chunk(b"IEND", b"")]
+
+
+def _key_of_png(head: bytes, found: Mapping[bytes, bytes]) -> tuple[int, ...] | None:
+    """The colour that is transparent; None if there is none, or it is not told that way."""
+    count = _NUMBERS_OF_KEY.get(head[9])
+    data = found.get(b"tRNS", b"")
+    return struct.unpack_from(f">{count}H", data) if count and len(data) >= 2 * count else None
 
 
 def _colours_of_png(found: Mapping[bytes, bytes]) -> ColourSpace:

@@ -9,7 +9,6 @@ from typing import Final
 from athumb_storage.exceptions import ImageLimitExceeded
 from athumb_storage.geometry import Size
 
-
 _LONGEST_SIDE: Final = 1 << 20
 """Pixels, whatever the other side is: the weights that a filter has for a longer one do not fit into memory."""
 
