@@ -51,6 +51,9 @@ _SMALL: Final = 100_000
 _WEIGHTS: Final = {"WEBP": 1.5, "AVIF": 1.5}
 """How many times the memory of other formats a pixel takes: libwebp has two canvases, libavif planes beside RGB."""
 
+_ANYTHING: Final = bytes(37 * number % 251 for number in range(128))
+"""Bytes without a marker in them."""
+
 _DEFAULT_LIMITS: Final = Limits()
 
 _SIZE_LIMITS: Final = Limits(max_pixels=None, max_bytes=None)
@@ -257,7 +260,7 @@ def _translated(error: Exception, meaning: AthumbError) -> Exception:
     """An error of Pillow's in our words; itself, if somebody else is likely to have raised it."""
     if isinstance(error, TimeoutError) or (isinstance(error, RuntimeError) and type(error) not in _RUNTIME_ERRORS):
         return error
-    return type(meaning)(f"{meaning}: {error or type(error).__name__}")
+    return type(meaning)(f"{meaning}: {str(error) or type(error).__name__}")
 
 
 def _opened(reader: BinaryIO, image_format: str, limits: Limits) -> _Original:
@@ -340,7 +343,7 @@ def _lacks_only_its_end(original: _Original) -> bool:
     If nothing else is missing, what is decoded does not depend on what follows.
     """
     for mode, scale in (("L", 1), (None, 8)):  # all of the brightness, and something of the colours, take little memory
-        found = [_ended(original, following) for following in (b"", b"\x55" * 64)]
+        found = [_ended(original, following) for following in (b"", _ANYTHING)]
         for image in found:
             _load(image, scale, mode)
         if ImageChops.difference(*found).getbbox():

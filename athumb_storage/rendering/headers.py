@@ -95,7 +95,8 @@ def _jpeg(reader: BinaryIO) -> Header:
         if marker == jpeg.SOS:
             if payload[:1] != bytes([components]):
                 _check_scans(reader, size)
-            kept.append((start, byte_length(reader) - start))
+            end = byte_length(reader) - _trailing(reader, b"\xff")  # half a marker, if anything
+            kept.append((start, end - start))
             break
         if jpeg.is_frame(marker) and len(payload) > 5:
             components = 0 if jpeg.is_progressive(marker) else payload[5]
@@ -123,6 +124,12 @@ def _jpeg(reader: BinaryIO) -> Header:
 def _last_bytes(reader: BinaryIO, count: int) -> bytes:
     reader.seek(max(byte_length(reader) - count, 0))
     return reader.read(count)
+
+
+def _trailing(reader: BinaryIO, byte: bytes) -> int:
+    """How many of the last bytes are this one; no more than a few are looked at."""
+    last = _last_bytes(reader, 64)
+    return len(last) - len(last.rstrip(byte))
 
 
 def _check_scans(reader: BinaryIO, size: Size) -> None:

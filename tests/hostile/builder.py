@@ -156,6 +156,39 @@ def avif_of_size(avif, width, height):
     return patched(avif, avif.index(b"ispe") + 8, struct.pack(">II", width, height))
 
 
+def avif_with_property(avif, prop):
+    """The AVIF of one picture with one more property of that picture: the box's name, and its content."""
+    box = struct.pack(">I", len(prop) + 4) + prop
+    start, end = _box(avif, b"ipco")
+    ipma, ipma_end = _box(avif, b"ipma")
+    count = _count_of_boxes(avif[start + 8 : end])
+    association = avif[ipma:ipma_end] + bytes([0x80 | (count + 1)])
+    # Version and flags, the number of items, the item's number, and then how many properties it has.
+    association = patched(association, 18, bytes([association[18] + 1]))
+    association = struct.pack(">I", len(association)) + association[4:]
+    result = avif[:end] + box + avif[end:ipma] + association + avif[ipma_end:]
+    for name, added in ((b"ipco", len(box)), (b"iprp", len(box) + 1), (b"meta", len(box) + 1)):
+        at = result.index(name) - 4
+        result = patched(result, at, struct.pack(">I", int.from_bytes(result[at : at + 4], "big") + added))
+    # Where the pixels are, which is the last number but one of iloc.
+    at = _box(result, b"iloc")[1] - 8
+    return patched(result, at, struct.pack(">I", int.from_bytes(result[at : at + 4], "big") + len(box) + 1))
+
+
+def _box(data, name):
+    """Where a box begins and ends."""
+    start = data.index(name) - 4
+    return start, start + int.from_bytes(data[start : start + 4], "big")
+
+
+def _count_of_boxes(data):
+    count, at = 0, 0
+    while at < len(data):
+        at += int.from_bytes(data[at : at + 4], "big")
+        count += 1
+    return count
+
+
 # TIFF and EXIF
 
 ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 2, 3, 4, 5, 7

@@ -8,8 +8,8 @@ import zlib
 import pytest
 from PIL import Image, ImageCms
 
-from athumb_storage import Thumb
-from tests.hostile.builder import png, png_chunk
+from athumb_storage import Thumb, UploadedImageIsUnreadableError
+from tests.hostile.builder import ifd, png, png_chunk
 from tests.unit.rendering import at, decoded, near, rendered, saved, thumb_of
 
 SIZE = (40, 40)
@@ -301,19 +301,231 @@ def test_srgb_is_left_as_it_is():
         ("RGB", WIDE[:150]),
         ("RGB", LINEAR_GREY),
         ("RGB", cmyk_profile()),
-        ("L", WIDE),
         ("CMYK", WIDE),
     ],
-    ids=["text", "zeros", "truncated", "grey on colour", "cmyk on colour", "colour on grey", "colour on cmyk"],
+    ids=["text", "zeros", "truncated", "grey on colour", "cmyk on colour", "colour on cmyk"],
 )
 def test_a_profile_that_cannot_be_used_is_warned_of_and_ignored(mode, profile, caplog):
-    colour = {"RGB": (200, 30, 60), "L": 90, "CMYK": (0, 255, 255, 0)}[mode]
+    colour = {"RGB": (200, 30, 60), "CMYK": (0, 255, 255, 0)}[mode]
     plain = Image.new(mode, SIZE, colour)
     with caplog.at_level(logging.WARNING, "athumb_storage"):
         thumb = thumb_of(saved(plain, "TIFF", icc_profile=profile), size=(20, 20))
     assert at(thumb, 0.5, 0.5) == near(plain.convert("RGB").getpixel((0, 0)), 2)
     assert [(record.name, record.levelname) for record in caplog.records] == [("athumb_storage", "WARNING")]
     assert "ICC profile" in caplog.text
+
+
+LINEAR = {f"{name}TRC": gamma(1.0) for name in "rgb"}
+SRGB_PRIMARIES = ((0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7141))
+"""In XYZ under D50 (IEC 61966-2-1, annex F.8, after Bradford's adaptation)."""
+
+
+def named_srgb(primaries, curves):
+    """A profile that is called sRGB, whatever it is."""
+    colours = {f"{name}XYZ": xyz(*primary) for name, primary in zip("rgb", primaries, strict=True)}
+    return icc("mntr", "RGB ", "XYZ ", {**colours, **curves, "desc": text_description("sRGB IEC61966-2.1, or so")})
+
+
+def test_a_profile_is_judged_by_its_numbers_and_not_by_its_name():
+    linear = saved(halves("RGB", (128, 60, 20), (55, 128, 200)), icc_profile=named_srgb(SRGB_PRIMARIES, LINEAR))
+    expected = [tuple(encoded_srgb(band / 255) for band in colour) for colour in ((128, 60, 20), (55, 128, 200))]
+    assert sides_of(thumb_of(linear, size=(20, 20))) == [near(colour, 2) for colour in expected]
+    wide = saved(
+        halves("RGB", *COLOURS), icc_profile=named_srgb(P3_PRIMARIES, {f"{name}TRC": gamma(2.2) for name in "rgb"})
+    )
+    assert sides_of(thumb_of(wide, size=(20, 20))) == [near(wide_in_srgb(colour), 4) for colour in COLOURS]
+
+
+@pytest.mark.parametrize("original", ["JPEG", "PNG"])
+def test_the_profile_of_colours_counts_for_a_grey_image_too(original):
+    """Chromium shows 32, 64, 128 and 200 as 99, 137, 188 and 229."""
+    image = halves("L", 64, 200)
+    data = saved(image, original, icc_profile=named_srgb(SRGB_PRIMARIES, LINEAR))
+    assert sides_of(thumb_of(data, size=(20, 20))) == [near((137,) * 3, 2), near((229,) * 3, 2)]
+
+
+GREYS = (16, 64, 96, 128, 160, 192, 240)
+PURE = ((255, 0, 0), (200, 60, 60), (60, 60, 200))
+CHROMIUM = {
+    "BT.709": (
+        [(b"cICP", bytes([1, 1, 0, 1]))],
+        (4, 54, 87, 121, 155, 189, 239),
+        (255, 0, 0),
+        (197, 49, 49),
+        (49, 49, 197),
+    ),
+    "sRGB": ([(b"cICP", bytes([1, 13, 0, 1]))], GREYS, *PURE),
+    "unspecified": ([(b"cICP", bytes([1, 2, 0, 1]))], GREYS, *PURE),
+    "linear": (
+        [(b"cICP", bytes([1, 8, 0, 1]))],
+        (71, 137, 165, 188, 208, 225, 248),
+        (255, 0, 0),
+        (229, 133, 133),
+        (133, 133, 229),
+    ),
+    "gamma 2.2": (
+        [(b"cICP", bytes([1, 4, 0, 1]))],
+        (7, 62, 96, 129, 161, 193, 240),
+        (255, 0, 0),
+        (201, 57, 57),
+        (57, 57, 201),
+    ),
+    "gamma 2.8": (
+        [(b"cICP", bytes([1, 5, 0, 1]))],
+        (1, 40, 72, 106, 142, 179, 237),
+        (255, 0, 0),
+        (189, 36, 36),
+        (36, 36, 189),
+    ),
+    "P3": ([(b"cICP", bytes([12, 13, 0, 1]))], GREYS, (255, 0, 0), (217, 42, 52), (60, 60, 208)),
+    "DCI": ([(b"cICP", bytes([11, 13, 0, 1]))], GREYS, (255, 0, 0), (212, 42, 53), (59, 59, 208)),
+    "BT.2020": ([(b"cICP", bytes([9, 13, 0, 1]))], GREYS, (255, 0, 0), (247, 0, 53), (19, 57, 209)),
+    "PQ": ([(b"cICP", bytes([1, 16, 0, 1]))], (1, 30, 70, 132, 213, 255, 255)),
+    "HLG": ([(b"cICP", bytes([9, 18, 0, 1]))], (3, 43, 71, 99, 135, 189, 243)),
+    "gAMA 1": (
+        [(b"gAMA", struct.pack(">I", 100_000))],
+        (71, 137, 165, 188, 208, 225, 248),
+        (255, 0, 0),
+        (229, 133, 133),
+        (133, 133, 229),
+    ),
+    "gAMA 1/1.8": (
+        [(b"gAMA", struct.pack(">I", 55_556))],
+        (20, 81, 115, 146, 176, 203, 243),
+        (255, 0, 0),
+        (210, 77, 77),
+        (77, 77, 210),
+    ),
+    "gAMA 1/2.2": ([(b"gAMA", struct.pack(">I", 45_455))], GREYS, *PURE),
+    "gAMA and cHRM of P3": (
+        [
+            (b"gAMA", struct.pack(">I", 45_455)),
+            (b"cHRM", struct.pack(">8I", 31_270, 32_900, 68_000, 32_000, 26_500, 69_000, 15_000, 6_000)),
+        ],
+        (7, 62, 96, 129, 161, 193, 240),
+        (255, 0, 0),
+        (219, 37, 49),
+        (57, 57, 209),
+    ),
+    "cHRM alone": (
+        [(b"cHRM", struct.pack(">8I", 31_270, 32_900, 68_000, 32_000, 26_500, 69_000, 15_000, 6_000))],
+        GREYS,
+        *PURE,
+    ),
+    "cICP before all": (
+        [
+            (b"cICP", bytes([1, 13, 0, 1])),
+            (b"gAMA", struct.pack(">I", 100_000)),
+            (b"iCCP", b"p\0\0" + zlib.compress(WIDE)),
+        ],
+        GREYS,
+        *PURE,
+    ),
+    "sRGB before gAMA": ([(b"sRGB", b"\0"), (b"gAMA", struct.pack(">I", 100_000))], GREYS, *PURE),
+}
+"""Chunks of a PNG, and what Chromium 156 shows on an sRGB screen of some greys and colours."""
+
+
+@pytest.mark.parametrize("case", CHROMIUM)
+def test_colours_of_a_png_are_what_a_browser_shows(case):
+    chunks, greys, *colours = CHROMIUM[case]
+    wanted = [(grey,) * 3 for grey in greys] + colours
+    stored = [(grey,) * 3 for grey in GREYS] + list(PURE)[: len(colours)]
+    row = b"".join(bytes(colour) * 4 for colour in stored)
+    data = png_of((4 * len(stored), 4), 8, 2, [row] * 4, *chunks)
+    thumb = thumb_of(data, size=(4 * len(stored), 4))
+    found = [thumb.convert("RGB").getpixel((4 * number + 1, 2)) for number in range(len(stored))]
+    assert found == [near(colour, 1) for colour in wanted]
+
+
+# Colour keys (PNG specification, section 11.3.1.1): the pixels of just that value, before anything is done to them.
+
+
+def packed(values, depth):
+    bits = "".join(f"{value:0{depth}b}" for value in values)
+    return int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
+
+
+@pytest.mark.parametrize(
+    ("colours", "depth", "key", "others"),
+    [
+        (1, 1, 1, [0]),
+        (1, 2, 2, [0, 1, 3]),
+        (1, 4, 9, [8, 10, 0, 15]),
+        (1, 8, 77, [76, 78, 9]),
+        (1, 16, 0x1234, [0x1233, 0x1235, 0x1200, 0x3412]),
+        (3, 8, 77, [76, 78, 9]),
+        (3, 16, 0x1234, [0x1233, 0x1235, 0x1200, 0x3412]),
+    ],
+)
+def test_just_the_pixels_of_the_key_are_transparent(colours, depth, key, others):
+    values = [key, *others]
+    row = packed([value for value in values for _ in range(4 * colours)], depth)
+    keys = struct.pack(">H", key) * colours
+    data = png_of((4 * len(values), 4), depth, {1: 0, 3: 2}[colours], [row] * 4, (b"tRNS", keys))
+    thumb = thumb_of(data, size=(4 * len(values), 4)).convert("RGBA")
+    alphas = [thumb.getpixel((4 * number + 2, 2))[3] for number in range(len(values))]
+    assert alphas == [0] + [255] * len(others)
+    most = (1 << depth) - 1
+    expected = [near((round(value * 255 / most),) * 3, 1) for value in others]
+    assert [thumb.getpixel((4 * number + 2, 2))[:3] for number in range(1, len(values))] == expected
+
+
+# TIFF files of which Pillow makes something else
+
+
+def tiff_image(bits, pixels, *, photometric=1, samples=1, planes=1, kind=1, colour_map=(), size=(8, 8)):
+    """A TIFF file put together by hand; `pixels` are those of each plane, one after the other."""
+    body = b"".join(pixels) + struct.pack(f"<{len(colour_map)}H", *colour_map)
+    at = 8 + len(body)
+    starts = [8 + sum(map(len, pixels[:number])) for number in range(len(pixels))]
+    extra = struct.pack(f"<{samples}H", *[bits] * samples) + struct.pack(f"<{samples}H", *[kind] * samples)
+    offsets = struct.pack(f"<{len(pixels)}I", *starts) + struct.pack(f"<{len(pixels)}I", *map(len, pixels))
+    entries = [
+        (256, 4, 1, size[0]), (257, 4, 1, size[1]), (259, 3, 1, 1), (262, 3, 1, photometric), (277, 3, 1, samples),
+        (258, 3, samples, at if samples > 2 else bits), (278, 4, 1, size[1]), (284, 3, 1, planes),
+        (339, 3, samples, at + 2 * samples if samples > 2 else kind),
+        (273, 4, len(pixels), at + 4 * samples if len(pixels) > 1 else 8),
+        (279, 4, len(pixels), at + 4 * samples + 4 * len(pixels) if len(pixels) > 1 else len(pixels[0])),
+    ]  # fmt: skip
+    if colour_map:
+        entries.append((320, 3, len(colour_map), 8 + len(b"".join(pixels))))
+    start = at + len(extra) + len(offsets)
+    return struct.pack("<2sHI", b"II", 42, start) + body + extra + offsets + ifd(entries)
+
+
+def test_a_tiff_whose_colour_map_has_eight_bits():
+    colours = [0] * 768
+    for number, colour in ((1, (200, 30, 60)), (2, (0, 90, 250))):
+        for band in range(3):
+            colours[256 * band + number] = colour[band]
+    data = tiff_image(8, [bytes([1, 1, 1, 1, 2, 2, 2, 2]) * 8], photometric=3, colour_map=colours)
+    assert sides_of(thumb_of(data, size=(8, 8))) == [near((200, 30, 60), 2), near((0, 90, 250), 2)]
+
+
+def test_a_tiff_of_16_bits_where_zero_is_white():
+    data = tiff_image(16, [struct.pack("<8H", *[0] * 4, *[40000] * 4) * 8], photometric=0)
+    assert sides_of(thumb_of(data, size=(8, 8))) == [near((255,) * 3, 1), near((99,) * 3, 1)]
+
+
+@pytest.mark.parametrize(("values", "expected"), [((0.25, 1.0), (64, 255)), ((64.0, 200.0), (64, 200))])
+def test_a_tiff_of_floats(values, expected):
+    data = tiff_image(32, [struct.pack("<8f", *[values[0]] * 4, *[values[1]] * 4) * 8], kind=3)
+    assert sides_of(thumb_of(data, size=(8, 8))) == [near((value,) * 3, 1) for value in expected]
+
+
+@pytest.mark.parametrize("kind", [1, 2], ids=["unsigned", "signed"])
+def test_a_tiff_of_whole_numbers_of_32_bits_is_refused(kind):
+    data = tiff_image(32, [struct.pack("<8I", *[3 << 29] * 8) * 8], kind=kind)
+    with pytest.raises(UploadedImageIsUnreadableError, match=r"32 bits|cannot be read"):
+        thumb_of(data, size=(8, 8))
+
+
+def test_a_tiff_of_16_bits_in_planes_is_refused():
+    planes = [struct.pack("<64H", *[value] * 64) for value in (51400, 7710, 15420)]
+    data = tiff_image(16, planes, photometric=2, samples=3, planes=2)
+    with pytest.raises(UploadedImageIsUnreadableError, match="stored apart"):
+        thumb_of(data, size=(8, 8))
 
 
 @pytest.mark.parametrize("format_", ["JPEG", "PNG", "GIF", "WEBP", "AVIF"])
