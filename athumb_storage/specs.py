@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final, Required, TypedDict
 
+from athumb_storage.encoders import DEFAULT_QUALITY, checked_encoder, checked_quality
 from athumb_storage.exceptions import InvalidThumb, UnknownThumb
 from athumb_storage.formats import EXTENSIONS, WEB_FORMATS, FormatName, canonical, format_of_name
 from athumb_storage.geometry import CropAmount, CropWord, Size, parse_crop
@@ -24,7 +25,8 @@ class ThumbOptions(TypedDict, total=False):
     crop: CropWord | CropAmount | bool | None
     upscale: bool
     format: FormatName | None
-    quality: int
+    quality: int | Mapping[FormatName, int] | None
+    encoder: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +45,10 @@ class Thumb:
     """Whether an original smaller than the box is enlarged."""
     format: str | None = None
     """JPEG, PNG, GIF, WEBP or AVIF; None takes that of the original's name."""
-    quality: int = 85
-    """1 to 100, for the formats that know a quality."""
+    quality: int | Mapping[str, int] | None = None
+    """1 to 100, for the formats that have a quality, or numbers by format; None takes the format's own default."""
+    encoder: Mapping[str, Mapping[str, Any]] | None = None
+    """Options for Pillow's `save`, for the thumb's format or by format."""
 
     if TYPE_CHECKING:
 
@@ -56,8 +60,9 @@ class Thumb:
         if not isinstance(self.upscale, bool):
             raise InvalidThumb(f"option 'upscale': {self.upscale!r} is neither True nor False")
         object.__setattr__(self, "format", checked_format(self.format))
-        if type(self.quality) is not int or not 1 <= self.quality <= 100:
-            raise InvalidThumb(f"option 'quality': {self.quality!r} is not a whole number from 1 to 100")
+        object.__setattr__(self, "quality", checked_quality(self.quality))
+        image_format = canonical(self.format) if self.format else None
+        object.__setattr__(self, "encoder", checked_encoder(self.encoder, image_format))
 
     @classmethod
     def parse(cls, options: Thumb | Mapping[str, Any]) -> Thumb:
@@ -73,6 +78,13 @@ class Thumb:
         if "size" not in options:
             raise InvalidThumb("option 'size' is missing")
         return cls(**options)
+
+    def quality_for(self, image_format: str) -> int | None:
+        """The quality in this format; None if it has none."""
+        default = DEFAULT_QUALITY.get(image_format)
+        if default is None or self.quality is None:
+            return default
+        return self.quality.get(image_format, default) if isinstance(self.quality, Mapping) else self.quality
 
     def format_for(self, name: str, fallback: str, keeps_extension: bool = False) -> str:
         """The format this thumb has for an original called `name`: its own, else the name's, else `fallback`.

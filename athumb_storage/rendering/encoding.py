@@ -1,19 +1,35 @@
-"""How a finished thumb is written: the options of each format's encoder."""
+"""How a finished thumb is written: what each format's encoder is told, and the palettes of PNG and GIF."""
 
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from PIL import Image, features
+from PIL import Image, ImageChops, ImageStat, features
 
 from athumb_storage.exceptions import RenderingError
 from athumb_storage.rendering.colours import flattened
 from athumb_storage.specs import Variant
 
-_WITH_QUALITY: Final = frozenset({"JPEG", "WEBP", "AVIF"})
 _WITHOUT_ALPHA: Final = frozenset({"JPEG", "BMP"})
+
+_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    # A twentieth smaller, and the same pixels.
+    "JPEG": {"optimize": True, "progressive": True},
+    # A fourth of the time of speed 6, for 2 % more bytes. A second thread gains a tenth, if it is not busy elsewhere.
+    "AVIF": {"speed": 8, "max_threads": 1},
+}
+
+_MOST_COLOURS: Final = 256
+
+_LOOKS_THE_SAME: Final = 40.0
+"""The peak signal-to-noise ratio, in decibels, from which on nobody tells two pictures apart side by side."""
+
+_SOLID: Final = 128
+"""From which alpha on a pixel of a GIF is there."""
 
 
 @lru_cache
@@ -22,21 +38,83 @@ def can_write(format: str) -> bool:  # noqa: A002, it is the option's name
     return format not in ("WEBP", "AVIF") or bool(features.check(format.lower()))
 
 
-def encoded(image: Image.Image, variant: Variant) -> bytes:
+def encoded(image: Image.Image, variant: Variant, *, few_colours: bool = False) -> bytes:
     """A thumb's bytes.
 
     Args:
         image: its pixels, in mode L, RGB or RGBA and in sRGB, upright.
         variant: what it is encoded as.
+        few_colours: whether its original has so few colours that a palette held them.
 
     Raises:
         RenderingError: the installed Pillow cannot write the format.
     """
-    if not can_write(variant.format):
-        raise RenderingError(f"thumb {variant.thumb_name!r}: the installed Pillow cannot write {variant.format}")
-    if variant.format in _WITHOUT_ALPHA:
+    image_format = variant.format
+    if not can_write(image_format):
+        raise RenderingError(f"thumb {variant.thumb_name!r}: the installed Pillow cannot write {image_format}")
+    options: Mapping[str, Any] = {
+        **_DEFAULTS.get(image_format, {}),
+        **(variant.thumb.encoder or {}).get(image_format, {}),
+    }
+    quality = variant.thumb.quality_for(image_format)
+    if quality is not None:
+        options = {**options, "quality": quality}
+    if image_format in _WITHOUT_ALPHA:
         image = flattened(image)
-    options: dict[str, Any] = {"quality": variant.thumb.quality} if variant.format in _WITH_QUALITY else {}
+    elif image_format == "GIF":
+        image, options = _gif(image, options)
+    elif image_format == "PNG":
+        image = _grey_if_grey(image)
+        plain = _written(image, "PNG", options)
+        smaller = _with_palette(image, few_colours=few_colours)
+        return plain if smaller is None else min(plain, _written(smaller, "PNG", options), key=len)
+    return _written(image, image_format, options)
+
+
+def _written(image: Image.Image, image_format: str, options: Mapping[str, Any]) -> bytes:
     output = io.BytesIO()
-    image.save(output, variant.format, **options)
+    image.save(output, image_format, **options)
     return output.getvalue()
+
+
+def _grey_if_grey(image: Image.Image) -> Image.Image:
+    if image.mode != "RGB":
+        return image
+    red, green, blue = image.split()
+    is_grey = not (ImageChops.difference(red, green).getbbox() or ImageChops.difference(red, blue).getbbox())
+    return red if is_grey else image
+
+
+def _with_palette(image: Image.Image, *, few_colours: bool) -> Image.Image | None:
+    """The same with a palette, if that changes nothing; or nothing that is seen, where the original had few colours."""
+    exact = image.getcolors(_MOST_COLOURS) is not None
+    if not (exact or (few_colours and image.mode != "L")):
+        return None
+    if image.mode == "RGBA":
+        reduced = image.quantize(_MOST_COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    else:
+        reduced = image.convert("RGB").quantize(_MOST_COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    return reduced if _likeness(image, reduced) >= _LOOKS_THE_SAME else None
+
+
+def _likeness(one: Image.Image, other: Image.Image) -> float:
+    """The peak signal-to-noise ratio of two images, in decibels, on the background where they differ more."""
+    worst = 0.0
+    for background in ("white", "black"):
+        pair = []
+        for image in (one, other):
+            ground = Image.new("RGBA", image.size, background)
+            ground.alpha_composite(image.convert("RGBA"))
+            pair.append(ground.convert("RGB"))
+        worst = max(worst, max(ImageStat.Stat(ImageChops.difference(*pair)).rms))
+    return math.inf if not worst else 20 * math.log10(255 / worst)
+
+
+def _gif(image: Image.Image, options: Mapping[str, Any]) -> tuple[Image.Image, Mapping[str, Any]]:
+    """The image with a palette of its own, in which one entry stands for nothing where it is transparent."""
+    if image.mode != "RGBA":
+        return image if image.mode == "L" else image.quantize(_MOST_COLOURS, Image.Quantize.MEDIANCUT), options
+    nothing = image.getchannel("A").point([255 * (alpha < _SOLID) for alpha in range(256)])
+    reduced = image.convert("RGB").quantize(_MOST_COLOURS - 1, Image.Quantize.MEDIANCUT)
+    reduced.paste(_MOST_COLOURS - 1, mask=nothing)
+    return reduced, {**options, "transparency": _MOST_COLOURS - 1}

@@ -181,14 +181,15 @@ def _thumbs(original: _Original, plan: Plan, variants: Mapping[str, Variant]) ->
     spent, orientation = original.spent, original.orientation
     with _reading(), spent.counted():
         decoded, to_srgb = _decoded(original, plan.scale)
+    few_colours = _has_few_colours(original.image, decoded) if "PNG" in {v.format for v in variants.values()} else False
     done: list[Rendered] = []
     running: list[Future[Rendered]] = []
     for step, scaled in _scaled(decoded, plan, to_srgb, spent):
         variant = variants[step.thumb_name]
         if scaled.width * scaled.height < _SMALL:
-            done.append(_finished(scaled, orientation, variant, spent))
+            done.append(_finished(scaled, orientation, variant, spent, few_colours))
         else:
-            running.append(_workers.submit(_finished, scaled, orientation, variant, spent))
+            running.append(_workers.submit(_finished, scaled, orientation, variant, spent, few_colours))
     return done + [job.result() for job in running]
 
 
@@ -412,12 +413,19 @@ def _resized(source: Image.Image, size: Size, box: Box, spent: ProcessorTime) ->
     return whole
 
 
-def _finished(image: Image.Image, orientation: int, variant: Variant, spent: ProcessorTime) -> Rendered:
+def _has_few_colours(image: Image.Image, decoded: Image.Image) -> bool:
+    """Whether its colours have, or could have, a palette; that there are too many is seen after a few rows."""
+    return image.mode in ("1", "P") or (decoded.mode in ("RGB", "RGBa") and decoded.getcolors(256) is not None)
+
+
+def _finished(
+    image: Image.Image, orientation: int, variant: Variant, spent: ProcessorTime, few_colours: bool
+) -> Rendered:
     with spent.counted():
         if orientation > 1:
             image = image.transpose(_TURNS[orientation])
         try:
-            data = encoded(image, variant)
+            data = encoded(image, variant, few_colours=few_colours)
         except _PILLOWS as error:
             cause = f"thumb {variant.thumb_name!r} cannot be encoded as {variant.format}"
             raise _translated(error, RenderingError(cause)) from error

@@ -35,13 +35,13 @@ LIBRARIES = (
 )
 
 
-def enter() -> None:
+def enter(module: str = "tests.benchmarks") -> None:
     """Go on in the environment of the measurements; this process is replaced if it is not there yet."""
     if Path(sys.prefix).resolve() == VENV.resolve():
         return
     _prepare()
     python = str(_python())
-    os.execv(python, [python, "-m", "tests.benchmarks", *sys.argv[1:]])
+    os.execv(python, [python, "-m", module, *sys.argv[1:]])
 
 
 def _python() -> Path:

@@ -41,7 +41,7 @@ def test_the_package_loads_neither_boto3_nor_settings_nor_pillow():
 
 
 @pytest.mark.parametrize(
-    "module", ["specs", "geometry", "naming", "formats", "exceptions", "concurrency", "uploads", "version"]
+    "module", ["specs", "encoders", "geometry", "naming", "formats", "exceptions", "concurrency", "uploads", "version"]
 )
 def test_the_pure_rooms_know_neither_django_nor_pillow(module):
     loaded = loaded_by(f"import athumb_storage.{module}")
@@ -114,6 +114,7 @@ ROOMS = [
         "exceptions",
         "formats",
         "geometry",
+        "encoders",
         "specs",
         "naming",
         "concurrency",

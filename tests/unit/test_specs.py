@@ -18,7 +18,8 @@ PAIRS = (("small", {"size": (20, 10)}), ("square", {"size": (50, 50), "crop": Tr
 
 def test_a_thumb_needs_only_a_size():
     thumb = Thumb(size=(20, 10))
-    assert (thumb.size, thumb.crop, thumb.upscale, thumb.format, thumb.quality) == ((20, 10), None, True, None, 85)
+    assert (thumb.size, thumb.crop, thumb.upscale, thumb.format) == ((20, 10), None, True, None)
+    assert (thumb.quality, thumb.encoder) == (None, None)
 
 
 def test_a_thumb_takes_its_options_by_name_alone():
@@ -152,10 +153,71 @@ def test_qualities(quality):
     assert Thumb(size=(9, 9), quality=quality).quality == quality
 
 
-@pytest.mark.parametrize("quality", [0, 101, -1, 85.0, "85", None, True])
+@pytest.mark.parametrize("quality", [0, 101, -1, 85.0, "85", True, [85]])
 def test_a_wrong_quality_is_named(quality):
     with pytest.raises(InvalidThumb, match=r"option 'quality'.*is not a whole number from 1 to 100"):
         Thumb(size=(9, 9), quality=quality)
+
+
+def test_each_format_has_a_quality_of_its_own():
+    thumb = Thumb(size=(9, 9))
+    found = {name: thumb.quality_for(name) for name in EXTENSIONS}
+    assert found == {"JPEG": 85, "WEBP": 85, "AVIF": 65, "PNG": None, "GIF": None, "BMP": None, "TIFF": None}
+
+
+def test_a_number_is_the_quality_of_all_formats_that_have_one():
+    thumb = Thumb(size=(9, 9), quality=40)
+    assert [thumb.quality_for(name) for name in ("JPEG", "WEBP", "AVIF", "PNG")] == [40, 40, 40, None]
+
+
+def test_a_quality_by_format():
+    thumb = Thumb(size=(9, 9), quality={"avif": 50, "JPG": 90})
+    assert [thumb.quality_for(name) for name in ("JPEG", "WEBP", "AVIF", "PNG")] == [90, 85, 50, None]
+    assert thumb.quality == {"AVIF": 50, "JPEG": 90}
+    assert hash(thumb) == hash(Thumb(size=(9, 9), quality={"JPEG": 90, "AVIF": 50}))
+    assert thumb == Thumb(size=(9, 9), quality={"JPEG": 90, "AVIF": 50})
+    assert thumb != Thumb(size=(9, 9), quality={"JPEG": 90})
+
+
+@pytest.mark.parametrize(
+    ("quality", "error"),
+    [({"JPEG": 0}, "not a whole number"), ({"PNG": 5}, "PNG has none"), ({"HEIC": 5}, "'HEIC' is none of")],
+)
+def test_a_wrong_quality_by_format_is_named(quality, error):
+    with pytest.raises(InvalidThumb, match=rf"option 'quality': .*{error}"):
+        Thumb(size=(9, 9), quality=quality)
+
+
+def test_options_of_an_encoder():
+    thumb = Thumb(size=(9, 9), format="webp", encoder={"method": 6, "lossless": True})
+    assert thumb.encoder == {"WEBP": {"method": 6, "lossless": True}}
+    by_format = Thumb(size=(9, 9), encoder={"jpg": {"subsampling": "4:4:4"}, "AVIF": {"speed": 4}})
+    assert by_format.encoder == {"JPEG": {"subsampling": "4:4:4"}, "AVIF": {"speed": 4}}
+    assert len({thumb, by_format, replace(thumb)}) == 2
+    assert ThumbSet({"a": by_format}).with_format("PNG")["a"].encoder == by_format.encoder
+    with pytest.raises(TypeError):
+        thumb.encoder["WEBP"] = {}
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"encoder": "fast"}, "is no mapping"),
+        ({"encoder": {"method": 6}}, "by format are wanted"),
+        ({"format": "WEBP", "encoder": {"methd": 6}}, "WEBP knows no 'methd'; it knows lossless, method"),
+        ({"format": "WEBP", "encoder": {"method": 7}}, "'method' of WEBP cannot be 7; .* from 0 to 6"),
+        ({"format": "WEBP", "encoder": {"method": True}}, "'method' of WEBP cannot be True"),
+        ({"format": "WEBP", "encoder": {"lossless": 1}}, "'lossless' of WEBP cannot be 1; .*True, False"),
+        ({"format": "JPEG", "encoder": {"subsampling": "4:3:3"}}, "'subsampling' of JPEG cannot be '4:3:3'; .*'4:4:4'"),
+        ({"format": "JPEG", "encoder": {"exif": b""}}, "JPEG knows no 'exif'"),
+        ({"format": "JPEG", "encoder": {"quality": 5}}, "JPEG knows no 'quality'"),
+        ({"format": "BMP", "encoder": {"optimize": True}}, "BMP knows no 'optimize'; it knows none"),
+        ({"encoder": {"HEIC": {}}}, "'HEIC' is none of"),
+    ],
+)
+def test_wrong_options_of_an_encoder_are_named(options, error):
+    with pytest.raises(InvalidThumb, match=f"option 'encoder': .*{error}"):
+        Thumb(size=(9, 9), **options)
 
 
 @pytest.mark.parametrize(

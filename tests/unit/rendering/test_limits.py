@@ -178,9 +178,9 @@ def test_reading_stops_when_time_is_over(format_):
 def test_time_may_be_over_between_the_steps(monkeypatch, step):
     original = getattr(engine, step)
 
-    def slowly(*args):
+    def slowly(*args, **options):
         monkeypatch.setattr("athumb_storage.rendering.guard.thread_time", lambda: thread_time() + 100)
-        return original(*args)
+        return original(*args, **options)
 
     monkeypatch.setattr(engine, step, slowly)
     orders = [Variant.of("thumb", Thumb(size=(20, 20)), "JPEG")]
