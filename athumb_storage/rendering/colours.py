@@ -88,7 +88,7 @@ def scalable(
         image = image.convert("RGB")
     # Encoders write comments, profiles and EXIF data that they find here.
     image.info = {}
-    return image, partial(_in_srgb, profile=space.icc(), is_grey=is_grey)
+    return image, partial(in_srgb, profile=space.icc(), is_grey=is_grey)
 
 
 def flattened(image: Image.Image) -> Image.Image:
@@ -161,7 +161,10 @@ def _different(bands: Sequence[Image.Image], numbers: Sequence[int]) -> Image.Im
     return reduce(ImageChops.lighter, unlike)
 
 
-def _in_srgb(image: Image.Image, profile: bytes | None = None, *, is_grey: bool = False) -> Image.Image:
+def in_srgb(image: Image.Image, profile: bytes | None = None, *, is_grey: bool = False) -> Image.Image:
+    """What was scaled, in mode L, RGB or RGBA and in sRGB, by this profile or else as it is."""
+    if image.mode == "YCbCr":
+        image = image.convert("RGB")
     alpha = None
     if image.mode == "RGBa":
         image = image.convert("RGBA")
@@ -184,7 +187,7 @@ def _converted(image: Image.Image, profile: bytes) -> Image.Image:
     try:
         space = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
         if space == "RGB" and image.mode in ("L", "I"):
-            image = _in_srgb(image).convert("RGB")
+            image = in_srgb(image).convert("RGB")
         elif image.mode == "I":
             image = image.convert("I;16")
         transform = _transform(profile, image.mode)

@@ -42,7 +42,7 @@ def encoded(image: Image.Image, variant: Variant, *, few_colours: bool = False) 
     """A thumb's bytes.
 
     Args:
-        image: its pixels, in mode L, RGB or RGBA and in sRGB, upright.
+        image: its pixels, in mode L, RGB, YCbCr or RGBA and in sRGB, upright.
         variant: what it is encoded as.
         few_colours: whether its original has so few colours that a palette held them.
 
@@ -59,6 +59,8 @@ def encoded(image: Image.Image, variant: Variant, *, few_colours: bool = False) 
     quality = variant.thumb.quality_for(image_format)
     if quality is not None:
         options = {**options, "quality": quality}
+    if image.mode == "YCbCr" and image_format != "JPEG":
+        image = image.convert("RGB")
     if image_format in _WITHOUT_ALPHA:
         image = flattened(image)
     elif image_format == "GIF":

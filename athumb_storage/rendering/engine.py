@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any, BinaryIO, Final, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
-from PIL import Image, ImageChops, ImageCms
+from PIL import Image
 
 from athumb_storage.concurrency import SharedPool, available_cores
-from athumb_storage.exceptions import AthumbError, ImageLimitExceeded, RenderingError, UploadedImageIsUnreadableError
+from athumb_storage.exceptions import RenderingError, UploadedImageIsUnreadableError
 from athumb_storage.formats import HEAD_SIZE, MIME_TYPES, sniff
-from athumb_storage.geometry import Box, Placement, Size, as_stored, place, upright
-from athumb_storage.rendering.bytestream import Piece, byte_length
-from athumb_storage.rendering.colours import ToSrgb, scalable
-from athumb_storage.rendering.containers import jpeg, tiff
+from athumb_storage.geometry import Box, Placement, Size, as_stored, place
 from athumb_storage.rendering.encoding import encoded
-from athumb_storage.rendering.guard import PixelsInFlight, ProcessorTime, guarded
-from athumb_storage.rendering.headers import Header, Window, read_header
+from athumb_storage.rendering.guard import PixelsInFlight, ProcessorTime
 from athumb_storage.rendering.limits import Limits
+from athumb_storage.rendering.opening import (
+    PILLOWS,
+    Decoded,
+    Original,
+    decode,
+    decode_in_planes,
+    open_image,
+    open_original,
+    reading,
+    translated,
+)
 from athumb_storage.rendering.plan import DECODE_SCALES, Plan, Step, make_plan
+from athumb_storage.rendering.planes import scale_of_colours
 from athumb_storage.specs import Variant
 
 _TURNS: Final = {
@@ -39,36 +44,16 @@ _TURNS: Final = {
 }
 """How pixels stored in an EXIF orientation are turned upright (Exif 2.32, tag 0x0112)."""
 
-_CHUNK: Final = 1 << 20
-"""How many bytes the decoder is fed at once; between two bites it wants the GIL, which others may hold."""
-
 _LARGE: Final = 1_000_000
 """From how many pixels on an image is decoded by a thread of our own, and scaled by all cores."""
 
 _SMALL: Final = 100_000
 """Up to how many pixels a thumb is encoded sooner than another thread would have begun to."""
 
-_WEIGHTS: Final = {"WEBP": 1.5, "AVIF": 1.5}
-"""How many times the memory of other formats a pixel takes: libwebp has two canvases, libavif planes beside RGB."""
-
-_ANYTHING: Final = bytes(37 * number % 251 for number in range(128))
-"""Bytes without a marker in them."""
-
 _DEFAULT_LIMITS: Final = Limits()
 
 _SIZE_LIMITS: Final = Limits(max_pixels=None, max_bytes=None)
 """For an image of which only the size is asked for: no pixel is decoded, so there may be more than are allowed."""
-
-_PILLOWS: Final = (
-    *(OSError, EOFError, SyntaxError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError),
-    *(AssertionError, RuntimeError, Warning, struct.error, zlib.error, ImageCms.PyCMSError),
-)
-"""What Pillow raises at damaged files. What is no such error was not about the image: it is of somebody who wants this
-thread to stop. Running out of memory is neither: the limits keep what one image may ask for sensible.
-"""
-
-_RUNTIME_ERRORS: Final = (RuntimeError, NotImplementedError, RecursionError)
-"""Those of Pillow; another class that derives from RuntimeError is a project's own."""
 
 _in_flight = PixelsInFlight()
 _decoders = SharedPool(available_cores(), "athumb-decode")
@@ -95,46 +80,6 @@ def _nobody(size: Size) -> None:
     pass
 
 
-@dataclass(frozen=True)
-class _Original:
-    """An image that is open and not yet decoded."""
-
-    image: Image.Image
-    reader: BinaryIO
-    header: Header
-    spent: ProcessorTime
-
-    @property
-    def stored_size(self) -> Size:
-        """Width and height of what is shown of it, as it is stored."""
-        if self.header.window is None:
-            return self.image.size
-        left, top, right, bottom = self.header.window
-        return right - left, bottom - top
-
-    @property
-    def orientation(self) -> int:
-        """How it is to be turned. The header tells, but for AVIF, which has this in its own words."""
-        exif = self.image.info.get("exif")
-        return tiff.orientation_of(exif) if isinstance(exif, bytes) else self.header.orientation
-
-    @property
-    def shown_size(self) -> Size:
-        """Width and height as it is shown."""
-        return upright(self.stored_size, self.orientation)
-
-    @property
-    def can_be_scaled(self) -> bool:
-        """Whether it can be decoded at a fraction of its size."""
-        return self.image.format == "JPEG"
-
-    def pixels(self, scale: int) -> int:
-        """How many there are at most while it is decoded at 1/`scale`."""
-        scale = scale if self.header.is_whole else 1
-        across, down = (-(-max(*sides) // scale) for sides in zip(self.image.size, self.stored_size, strict=True))
-        return int(across * down * _WEIGHTS.get(self.image.format or "", 1))
-
-
 def render(
     reader: BinaryIO,
     image_format: str,
@@ -156,7 +101,7 @@ def render(
         UploadedImageIsUnreadableError: the image cannot be decoded.
         RenderingError: a thumb cannot be scaled or encoded.
     """
-    original = _opened(reader, image_format, limits)
+    original = open_original(reader, image_format, limits)
     opened(original.shown_size)
     plan = _planned(original, variants)
     by_name = {variant.thumb_name: variant for variant in variants}
@@ -177,19 +122,22 @@ def _in_turn(pixels: int, limits: Limits, work: Callable[[], R]) -> R:
     return held() if pixels < _LARGE else _decoders.submit(held).result()
 
 
-def _thumbs(original: _Original, plan: Plan, variants: Mapping[str, Variant]) -> list[Rendered]:
+def _thumbs(original: Original, plan: Plan, variants: Mapping[str, Variant]) -> list[Rendered]:
     spent, orientation = original.spent, original.orientation
-    with _reading(), spent.counted():
-        decoded, to_srgb = _decoded(original, plan.scale)
-    few_colours = _has_few_colours(original.image, decoded) if "PNG" in {v.format for v in variants.values()} else False
+    colours = scale_of_colours(original.image, plan, variants.values()) if original.header.is_whole else None
+    with reading(), spent.counted():
+        decoded = decode_in_planes(original, colours, _workers) if colours else decode(original, plan.scale)
+    has_png = any(variant.format == "PNG" for variant in variants.values())
+    few_colours = has_png and _has_few_colours(original.image, decoded.image)
     done: list[Rendered] = []
     running: list[Future[Rendered]] = []
-    for step, scaled in _scaled(decoded, plan, to_srgb, spent):
+    for step, scaled in _scaled(decoded, plan, spent):
         variant = variants[step.thumb_name]
+        finish = partial(_finished, scaled, orientation, variant, spent, few_colours)
         if scaled.width * scaled.height < _SMALL:
-            done.append(_finished(scaled, orientation, variant, spent, few_colours))
+            done.append(finish())
         else:
-            running.append(_workers.submit(_finished, scaled, orientation, variant, spent, few_colours))
+            running.append(_workers.submit(finish))
     return done + [job.result() for job in running]
 
 
@@ -211,17 +159,17 @@ def verify_decodable(
         ImageLimitExceeded: the image is over a limit.
         UploadedImageIsUnreadableError: the image cannot be decoded.
     """
-    original = _opened(reader, image_format, limits)
+    original = open_original(reader, image_format, limits)
     opened(original.shown_size)
     scale = max(DECODE_SCALES) if original.can_be_scaled else 1
 
     def check() -> None:
-        with _reading(), original.spent.counted():
-            _decoded(original, scale)
+        with reading(), original.spent.counted():
+            decode(original, scale)
 
     _in_turn(original.pixels(scale), limits, check)
-    with _reading():
-        image = _open_image(reader, image_format, original.header.pieces, ProcessorTime(None))
+    with reading():
+        image = open_image(reader, image_format, original.header.pieces, ProcessorTime(None))
         reader.seek(0)
         return image
 
@@ -238,55 +186,12 @@ def shown_size(reader: BinaryIO, formats: Collection[str] = tuple(MIME_TYPES)) -
     if image_format is None or image_format not in formats:
         return None
     try:
-        return _opened(reader, image_format, _SIZE_LIMITS).shown_size
+        return open_original(reader, image_format, _SIZE_LIMITS).shown_size
     except UploadedImageIsUnreadableError:
         return None
 
 
-@contextmanager
-def _reading() -> Iterator[None]:
-    """Pillow raises errors of many kinds at a damaged file; all of them mean the same to who uploaded it."""
-    try:
-        yield
-    except UploadedImageIsUnreadableError:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        # Pillow's own limit is lower than ours, and all of the process shares it.
-        raise ImageLimitExceeded(f"The image has more pixels than Image.MAX_IMAGE_PIXELS allows: {error}") from error
-    except _PILLOWS as error:
-        raise _translated(error, UploadedImageIsUnreadableError("The image cannot be read")) from error
-
-
-def _translated(error: Exception, meaning: AthumbError) -> Exception:
-    """An error of Pillow's in our words; itself, if somebody else is likely to have raised it."""
-    if isinstance(error, TimeoutError) or (isinstance(error, RuntimeError) and type(error) not in _RUNTIME_ERRORS):
-        return error
-    return type(meaning)(f"{meaning}: {str(error) or type(error).__name__}")
-
-
-def _opened(reader: BinaryIO, image_format: str, limits: Limits) -> _Original:
-    spent = ProcessorTime(limits.time_budget)
-    with _reading():
-        limits.check_bytes(byte_length(reader))
-        with spent.counted():
-            header = read_header(reader, image_format)
-            limits.check_size(header.size)
-            image = _open_image(reader, image_format, header.pieces, spent)
-            original = _Original(image, reader, header, spent)
-            # What the decoder makes of the header counts as well, and the canvas of an animation.
-            for size in (image.size, original.stored_size):
-                limits.check_size(size)
-            return original
-
-
-def _open_image(reader: BinaryIO, image_format: str, pieces: Sequence[Piece], spent: ProcessorTime) -> Image.Image:
-    image = Image.open(guarded(reader, pieces, spent.check), formats=[image_format])
-    if image.format != "TIFF":  # there each strip would be given so much, which may be one row
-        image.decodermaxblock = _CHUNK
-    return image
-
-
-def _planned(original: _Original, variants: Sequence[Variant]) -> Plan:
+def _planned(original: Original, variants: Sequence[Variant]) -> Plan:
     shown, orientation, stored = original.shown_size, original.orientation, original.stored_size
     placements: dict[str, Placement] = {
         variant.thumb_name: as_stored(place(shown, variant.thumb), orientation, stored) for variant in variants
@@ -294,95 +199,24 @@ def _planned(original: _Original, variants: Sequence[Variant]) -> Plan:
     return make_plan(placements, scaled_decode=original.can_be_scaled)
 
 
-def _decoded(original: _Original, scale: int) -> tuple[Image.Image, ToSrgb]:
-    image = original.image
-    try:
-        _load(image, scale)
-    except OSError:
-        if original.header.is_whole or not _lacks_only_its_end(original):
-            raise
-        image = _ended(original)
-        _load(image, scale)
-    # Its own is that of an AVIF file, the only one whose decoder gets to see it.
-    space = replace(original.header.space, profile=original.header.space.profile or image.info.get("icc_profile"))
-    image, to_srgb = scalable(image, space, partial(_low_bytes, original))
-    return _windowed(image, original.header.window), to_srgb
-
-
-def _load(image: Image.Image, scale: int, mode: str | None = None) -> None:
-    if scale > 1 or mode:
-        width, height = image.size
-        image.draft(mode, (max(width // scale, 1), max(height // scale, 1)))
-    if hasattr(image, "_decoder"):
-        _let_go_of_decoder(image)
-    image.load()
-
-
-def _low_bytes(original: _Original) -> Image.Image:
-    """The lower halves of the numbers of a PNG of 16 bits a colour, decoded as if they were the upper ones."""
-    image = _open_image(original.reader, "PNG", original.header.pieces, original.spent)
-    [tile] = image.tile  # type: ignore[attr-defined]
-    image.tile = [tile._replace(args=tile.args.replace(";16B", ";16L"))]  # type: ignore[attr-defined]
-    image.load()
-    return image
-
-
-def _let_go_of_decoder(image: Any) -> None:
-    """Pillow would keep the decoders of WebP and AVIF, with canvases of their own, when they have done their work."""
-    prepare = image.load_prepare
-
-    def load_prepare() -> None:
-        image._decoder = None
-        prepare()
-
-    image.load_prepare = load_prepare
-
-
-def _lacks_only_its_end(original: _Original) -> bool:
-    """Whether a JPEG lacks nothing but the marker that ends it; browsers show such files.
-
-    If nothing else is missing, what is decoded does not depend on what follows.
-    """
-    for mode, scale in (("L", 1), (None, 8)):  # all of the brightness, and something of the colours, take little memory
-        found = [_ended(original, following) for following in (b"", _ANYTHING)]
-        for image in found:
-            _load(image, scale, mode)
-        if ImageChops.difference(*found).getbbox():
-            return False
-    return True
-
-
-def _ended(original: _Original, following: bytes = b"") -> Image.Image:
-    pieces = [*original.header.pieces, following + jpeg.written(jpeg.EOI, b"")]
-    return _open_image(original.reader, "JPEG", pieces, original.spent)
-
-
-def _windowed(image: Image.Image, window: Window | None) -> Image.Image:
-    """What lies in the window, transparent where there is nothing."""
-    if window is None:
-        return image
-    if min(window[:2]) < 0 or window[2] > image.width or window[3] > image.height:
-        image = image.convert("RGBA").convert("RGBa") if image.mode != "RGBa" else image
-    return image.crop(window)
-
-
-def _scaled(
-    decoded: Image.Image, plan: Plan, to_srgb: ToSrgb, spent: ProcessorTime
-) -> Iterator[tuple[Step, Image.Image]]:
+def _scaled(decoded: Decoded, plan: Plan, spent: ProcessorTime) -> Iterator[tuple[Step, Image.Image]]:
     """Each step with its pixels, not yet turned upright; those that no later step needs are let go of."""
-    sources: dict[str | None, Image.Image] = {None: decoded}
+    sources: dict[str | None, Image.Image] = {None: decoded.image}
     needed = {step.source for step in plan.steps}
     for step in plan.steps:
         with spent.counted():
             try:
                 scaled = _resized(sources[step.source], step.size, step.box, spent)
-                if step.source is None:  # what is scaled from another thumb is in sRGB already
-                    scaled = to_srgb(scaled)
-            except _PILLOWS as error:
-                raise _translated(error, RenderingError(f"thumb {step.thumb_name!r} cannot be scaled")) from error
+                thumb = scaled
+                if decoded.colours and sources[step.source].mode == "L":
+                    thumb = decoded.colours.added_to(scaled, step.shown)
+                if decoded.to_srgb and step.source is None:  # what is scaled from another thumb is in sRGB already
+                    scaled = thumb = decoded.to_srgb(thumb)
+            except PILLOWS as error:
+                raise translated(error, RenderingError(f"thumb {step.thumb_name!r} cannot be scaled")) from error
         if step.thumb_name in needed:
             sources[step.thumb_name] = scaled
-        yield step, scaled
+        yield step, thumb
 
 
 def _resized(source: Image.Image, size: Size, box: Box, spent: ProcessorTime) -> Image.Image:
@@ -426,7 +260,7 @@ def _finished(
             image = image.transpose(_TURNS[orientation])
         try:
             data = encoded(image, variant, few_colours=few_colours)
-        except _PILLOWS as error:
+        except PILLOWS as error:
             cause = f"thumb {variant.thumb_name!r} cannot be encoded as {variant.format}"
-            raise _translated(error, RenderingError(cause)) from error
+            raise translated(error, RenderingError(cause)) from error
     return Rendered(variant, data, image.size)

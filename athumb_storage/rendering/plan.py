@@ -17,7 +17,7 @@ DECODE_SCALES: Final = (8, 4, 2)
 DECODE_MARGIN: Final = 1.6
 """How many decoded pixels a side there have to be, at least, for each pixel of a thumb."""
 
-REUSE_MARGIN: Final = 1.3
+REUSE_MARGIN: Final = 1.2
 """The same for a thumb that is scaled from a larger thumb."""
 
 
@@ -31,6 +31,8 @@ class Step:
     size: Size
     box: Box
     """In pixels of the source."""
+    shown: Box
+    """The same in pixels of the decoded original."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,12 @@ def _densities(placement: Placement) -> tuple[float, float]:
 
 
 def _step(name: str, placement: Placement, done: list[tuple[str, Placement]], scale: int) -> Step:
+    left, top, right, bottom = (side / scale for side in placement.box)
+    shown = left, top, right, bottom
     for source_name, source in reversed(done):  # the smallest that will do
         if _can_serve(source, placement):
-            return Step(name, source_name, placement.size, _box_on(source, placement.box))
-    left, top, right, bottom = placement.box
-    return Step(name, None, placement.size, (left / scale, top / scale, right / scale, bottom / scale))
+            return Step(name, source_name, placement.size, _box_on(source, placement.box), shown)
+    return Step(name, None, placement.size, shown, shown)
 
 
 def _can_serve(source: Placement, wanted: Placement) -> bool:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from athumb_storage import ImageLimitExceeded, Thumb, UploadedImageIsUnreadableError
 from athumb_storage.formats import HEAD_SIZE, sniff
-from athumb_storage.rendering import Limits, engine, render, shown_size, verify_decodable
+from athumb_storage.rendering import Limits, engine, opening, render, shown_size, verify_decodable
 from athumb_storage.rendering.guard import ProcessorTime
 from athumb_storage.specs import Variant
 from tests.hostile.builder import (
@@ -305,19 +305,19 @@ def test_a_truncated_image_does_not_pass(format_):
 
 def test_a_jpeg_is_checked_at_a_fraction_of_its_size(monkeypatch):
     sizes = []
-    scalable = engine.scalable
+    scalable = opening.scalable
 
     def watched(image, *args):
         sizes.append(image.size)
         return scalable(image, *args)
 
-    monkeypatch.setattr(engine, "scalable", watched)
+    monkeypatch.setattr(opening, "scalable", watched)
     verify_decodable(io.BytesIO(saved(quadrants((803, 407)), "JPEG")), "JPEG")
     assert sizes == [(101, 51)]
 
 
 @pytest.mark.parametrize("error", [struct.error, IndexError, SyntaxError, OverflowError, RecursionError, UserWarning])
-@pytest.mark.parametrize("step", ["PIL.Image.open", "athumb_storage.rendering.engine.scalable"])
+@pytest.mark.parametrize("step", ["PIL.Image.open", "athumb_storage.rendering.opening.scalable"])
 def test_whatever_pillow_raises_means_that_the_image_is_unreadable(monkeypatch, step, error):
     def fail(*_, **__):
         raise error("hostile")
@@ -331,7 +331,7 @@ def test_running_out_of_memory_is_not_the_images_fault(monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr("athumb_storage.rendering.engine.scalable", fail)
+    monkeypatch.setattr("athumb_storage.rendering.opening.scalable", fail)
     with pytest.raises(MemoryError):
         checked(GREY)
 
