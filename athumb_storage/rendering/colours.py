@@ -200,7 +200,8 @@ def _converted(image: Image.Image, profile: bytes) -> Image.Image:
         # Photos with a broken or foreign profile are common; without it they only look a little off.
         logger.warning("Ignored an ICC profile that cannot be used: %s", error)
         return image.convert("I") if image.mode == "I;16" else image
-    return (converted or image).convert("L" if space == "GRAY" else "RGB")
+    assert converted is not None  # as it is not done in place
+    return converted.convert("L") if space == "GRAY" else converted
 
 
 @lru_cache(maxsize=32)

@@ -131,9 +131,9 @@ def _thumbs(original: Original, plan: Plan, variants: Mapping[str, Variant]) -> 
     few_colours = has_png and _has_few_colours(original.image, decoded.image)
     done: list[Rendered] = []
     running: list[Future[Rendered]] = []
-    for step, scaled in _scaled(decoded, plan, spent):
+    for step, scaled in _scaled(decoded.image, plan, spent):
         variant = variants[step.thumb_name]
-        finish = partial(_finished, scaled, orientation, variant, spent, few_colours)
+        finish = partial(_finished, decoded, step, scaled, orientation, variant, spent, few_colours)
         if scaled.width * scaled.height < _SMALL:
             done.append(finish())
         else:
@@ -199,31 +199,28 @@ def _planned(original: Original, variants: Sequence[Variant]) -> Plan:
     return make_plan(placements, scaled_decode=original.can_be_scaled)
 
 
-def _scaled(decoded: Decoded, plan: Plan, spent: ProcessorTime) -> Iterator[tuple[Step, Image.Image]]:
-    """Each step with its pixels, not yet turned upright; those that no later step needs are let go of."""
-    sources: dict[str | None, Image.Image] = {None: decoded.image}
+def _scaled(decoded: Image.Image, plan: Plan, spent: ProcessorTime) -> Iterator[tuple[Step, Image.Image]]:
+    """Each step with its pixels as they were decoded; those that no later step needs are let go of."""
+    sources: dict[str | None, Image.Image] = {None: decoded}
     needed = {step.source for step in plan.steps}
     for step in plan.steps:
         with spent.counted():
             try:
-                scaled = _resized(sources[step.source], step.size, step.box, spent)
-                thumb = scaled
-                if decoded.colours and sources[step.source].mode == "L":
-                    thumb = decoded.colours.added_to(scaled, step.shown)
-                if decoded.to_srgb and step.source is None:  # what is scaled from another thumb is in sRGB already
-                    scaled = thumb = decoded.to_srgb(thumb)
+                # By the time that thumbs are scaled from thumbs, the other cores are busy encoding.
+                cores = _workers.size if step.source is None else 1
+                scaled = _resized(sources[step.source], step.size, step.box, cores, spent)
             except PILLOWS as error:
                 raise translated(error, RenderingError(f"thumb {step.thumb_name!r} cannot be scaled")) from error
         if step.thumb_name in needed:
             sources[step.thumb_name] = scaled
-        yield step, thumb
+        yield step, scaled
 
 
-def _resized(source: Image.Image, size: Size, box: Box, spent: ProcessorTime) -> Image.Image:
+def _resized(source: Image.Image, size: Size, box: Box, cores: int, spent: ProcessorTime) -> Image.Image:
     """`box` of the source at `size`; of a large one, each core scales a strip."""
     left, top, right, bottom = box
     # There may be more cores than rows.
-    strips = min(_workers.size, size[1]) if (right - left) * (bottom - top) >= _LARGE else 1
+    strips = min(cores, size[1]) if (right - left) * (bottom - top) >= _LARGE else 1
     # Lanczos looks over the edge of a box, so strips meet without a seam.
     edges = [size[1] * strip // strips for strip in range(strips + 1)]
     scale = (bottom - top) / size[1]
@@ -242,8 +239,9 @@ def _resized(source: Image.Image, size: Size, box: Box, spent: ProcessorTime) ->
         return first
     whole = Image.new(first.mode, size)
     whole.paste(first)
-    for start, job in zip(edges[1:-1], jobs, strict=True):
-        whole.paste(job.result(), (0, start))
+    for (start, end), job in zip(pairwise(edges[1:]), jobs, strict=True):
+        # Where all threads are busy with other thumbs, nobody waits for one.
+        whole.paste(strip(start, end) if job.cancel() else job.result(), (0, start))
     return whole
 
 
@@ -253,12 +251,19 @@ def _has_few_colours(image: Image.Image, decoded: Image.Image) -> bool:
 
 
 def _finished(
-    image: Image.Image, orientation: int, variant: Variant, spent: ProcessorTime, few_colours: bool
+    decoded: Decoded,
+    step: Step,
+    scaled: Image.Image,
+    orientation: int,
+    variant: Variant,
+    spent: ProcessorTime,
+    few_colours: bool,
 ) -> Rendered:
     with spent.counted():
-        if orientation > 1:
-            image = image.transpose(_TURNS[orientation])
         try:
+            image = decoded.coloured(scaled, step.shown)
+            if orientation > 1:
+                image = image.transpose(_TURNS[orientation])
             data = encoded(image, variant, few_colours=few_colours)
         except PILLOWS as error:
             cause = f"thumb {variant.thumb_name!r} cannot be encoded as {variant.format}"

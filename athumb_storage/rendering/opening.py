@@ -15,7 +15,7 @@ from PIL import Image, ImageChops, ImageCms
 
 from athumb_storage.concurrency import Threads
 from athumb_storage.exceptions import AthumbError, ImageLimitExceeded, UploadedImageIsUnreadableError
-from athumb_storage.geometry import Size, upright
+from athumb_storage.geometry import Box, Size, upright
 from athumb_storage.rendering.bytestream import Piece, byte_length
 from athumb_storage.rendering.colours import ToSrgb, in_srgb, scalable
 from athumb_storage.rendering.containers import jpeg, tiff
@@ -52,9 +52,13 @@ class Decoded:
     image: Image.Image
     """All of it, or its brightness alone (mode L)."""
     to_srgb: ToSrgb | None
-    """What makes sRGB of a thumb that was scaled from it; None where it is."""
     colours: ColourPlanes | None = None
     """Where `image` is the brightness alone."""
+
+    def coloured(self, scaled: Image.Image, box: Box) -> Image.Image:
+        """What was scaled from `image`, of which it shows this box, with all its colours, in sRGB."""
+        image = self.colours.added_to(scaled, box) if self.colours else scaled
+        return self.to_srgb(image) if self.to_srgb else image
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class ColourPlanes:
         part = left, top, min(right, self.blue.width), min(bottom, self.blue.height)
         bands = [
             # Encoders take the mean of each four pixels, which is then just what was scaled.
-            plane.resize(half, Image.Resampling.LANCZOS, box=part, reducing_gap=_GAP).resize(
+            plane.resize(half, Image.Resampling.BICUBIC, box=part, reducing_gap=_GAP).resize(
                 size, Image.Resampling.NEAREST
             )
             for plane in (self.blue, self.red)

@@ -71,6 +71,7 @@ def _peer_settings() -> dict[str, Any]:
             "create_images_on_demand": False,
             "jpeg_resize_quality": QUALITY,
             "webp_resize_quality": QUALITY,
+            "progressive_jpeg": True,
         },
         "PICTURES": {
             "USE_PLACEHOLDERS": False,

@@ -6,6 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 QUALITY = 85
+ENCODER: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": QUALITY, "optimize": True, "progressive": True},
+    "WEBP": {"quality": QUALITY},
+    "AVIF": {"quality": 65, "speed": 8, "max_threads": 1},
+    "PNG": {},
+}
+"""What Pillow is told for each format, by this library and by all it is compared with."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class WantedSet:
-    """Thumbs of one format, all at quality 85."""
+    """Thumbs of one format, all at the same quality."""
 
     name: str
     format: str
@@ -40,7 +47,7 @@ class WantedSet:
             "crop": wanted.crop,
             "upscale": False,
             "format": self.format,
-            "quality": QUALITY,
+            "quality": ENCODER[self.format].get("quality"),
         }
 
 
@@ -60,4 +67,6 @@ _RESPONSIVE = (
 SEED = WantedSet("seed", "JPEG", _SEED)
 RESPONSIVE_JPEG = WantedSet("responsive_jpeg", "JPEG", _RESPONSIVE)
 RESPONSIVE_WEBP = WantedSet("responsive_webp", "WEBP", _RESPONSIVE)
+RESPONSIVE_AVIF = WantedSet("responsive_avif", "AVIF", _RESPONSIVE)
+SEED_PNG = WantedSet("seed_png", "PNG", _SEED)
 ALL = (SEED, RESPONSIVE_JPEG, RESPONSIVE_WEBP)

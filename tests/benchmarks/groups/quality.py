@@ -12,7 +12,7 @@ from tests.benchmarks import ours
 from tests.benchmarks.context import Context
 from tests.benchmarks.project import set_up, upload
 from tests.benchmarks.report import Row, absent, limit
-from tests.benchmarks.sets import ALL, QUALITY, Wanted, WantedSet
+from tests.benchmarks.sets import ALL, ENCODER, Wanted, WantedSet
 
 MOST = 0.5
 """dB."""
@@ -51,7 +51,7 @@ def _thumb_row(group: str, label: str, full: Image.Image, thumb: Wanted, wanted:
     if our_image.size != reference.size:
         return Row(group, label, f"<= {MOST} dB", met=False, note=f"{our_image.size}, not {reference.size} pixels")
     buffer = io.BytesIO()
-    reference.save(buffer, wanted.format, quality=QUALITY)
+    reference.save(buffer, wanted.format, **ENCODER[wanted.format])
     best = psnr(Image.open(buffer).convert("RGB"), reference)
     lost = best - psnr(our_image, reference)
     note = f"slow way {best:.1f} dB, {len(buffer.getvalue())} bytes; ours {len(data)} bytes"

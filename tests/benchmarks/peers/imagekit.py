@@ -13,13 +13,13 @@ from imagekit.processors import ResizeToFill, ResizeToFit
 from tests.benchmarks.ours import fresh_name
 from tests.benchmarks.peers import JPEG_OR_WEBP
 from tests.benchmarks.peers.tables import create_table
-from tests.benchmarks.sets import ALL, QUALITY, Wanted, WantedSet
+from tests.benchmarks.sets import ALL, ENCODER, Wanted, WantedSet
 
 
 def _spec(thumb: Wanted, image_format: str) -> ImageSpecField:
     size = thumb.width, thumb.height
     processor = ResizeToFill(*size) if thumb.crop else ResizeToFit(*size, upscale=False)
-    return ImageSpecField(source="image", processors=[processor], format=image_format, options={"quality": QUALITY})
+    return ImageSpecField(source="image", processors=[processor], format=image_format, options=ENCODER[image_format])
 
 
 def _model(wanted: WantedSet) -> Any:

@@ -15,7 +15,7 @@ from PIL import Image
 from tests.benchmarks.ours import fresh_name
 from tests.benchmarks.peers import JPEG_OR_WEBP
 from tests.benchmarks.peers.tables import create_table
-from tests.benchmarks.sets import ALL, QUALITY, WantedSet
+from tests.benchmarks.sets import ALL, ENCODER, WantedSet
 
 
 class Quality85Picture(PillowPicture):
@@ -23,7 +23,7 @@ class Quality85Picture(PillowPicture):
 
     def save(self, image: Image.Image) -> None:
         buffer = io.BytesIO()
-        self.resize(image).save(buffer, format=self.file_type, quality=QUALITY, exif=b"", icc_profile=b"")
+        self.resize(image).save(buffer, format=self.file_type, exif=b"", icc_profile=b"", **ENCODER[self.file_type])
         self.storage.delete(self.name)
         self.storage.save(self.name, ContentFile(buffer.getvalue()))
 
