@@ -193,14 +193,13 @@ def _converted(image: Image.Image, profile: bytes) -> Image.Image:
         transform = _transform(profile, image.mode)
         if transform is None:
             return image.convert("I") if image.mode == "I;16" else image
-        converted = ImageCms.applyTransform(image, transform)
+        converted = ImageCms.applyTransform(image, transform) or image  # None where it is done in place
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
         if TimeoutError in (type(error), type(error.__cause__)):
             raise  # of somebody who wants this thread to stop
         # Photos with a broken or foreign profile are common; without it they only look a little off.
         logger.warning("Ignored an ICC profile that cannot be used: %s", error)
         return image.convert("I") if image.mode == "I;16" else image
-    assert converted is not None  # as it is not done in place
     return converted.convert("L") if space == "GRAY" else converted
 
 

@@ -6,6 +6,7 @@ from django.test import override_settings
 
 from athumb_storage import Thumb, ThumbSet, conf
 from athumb_storage.storages import InMemoryThumbnailStorage
+from athumb_storage.storages.options import StorageOptions
 from tests.conftest import stored, upload
 
 
@@ -60,3 +61,17 @@ def test_other_settings_leave_them_alone():
         before = conf.project_thumbs()
         with override_settings(MEDIA_URL="/elsewhere/"):
             assert conf.project_thumbs() is before
+
+
+@pytest.mark.parametrize("value", [1, 10**9, None])
+def test_pixels_in_flight_are_those_of_the_setting(settings, value):
+    assert StorageOptions().limits.pixels_in_flight == 48_000_000
+    settings.ATHUMB_PIXELS_IN_FLIGHT = value
+    assert StorageOptions().limits.pixels_in_flight == value
+
+
+@pytest.mark.parametrize("value", [0, -5, "many", 2.5, True])
+def test_a_wrong_number_of_pixels_in_flight_is_named(settings, value):
+    settings.ATHUMB_PIXELS_IN_FLIGHT = value
+    with pytest.raises(ImproperlyConfigured, match=r"^ATHUMB_PIXELS_IN_FLIGHT is .*a positive whole number or None"):
+        StorageOptions()
