@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial, reduce
@@ -14,7 +15,10 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from athumb_storage.exceptions import UploadedImageIsUnreadableError
 from athumb_storage.rendering.containers import tiff
-from athumb_storage.rendering.profiles import Chromaticities, of_code_points, of_gamma
+from athumb_storage.rendering.profiles import Chromaticities, of_code_points, of_gamma, with_srgb_curve
+
+_MOST_KEPT: Final = 1 << 16
+"""Bytes of a profile that is kept, with what was made of it, for the next image that has it."""
 
 _INVISIBLE: Final = 2
 """By how many of 255 a profile may change colours and still be sRGB: profiles of sRGB differ by that much."""
@@ -37,7 +41,7 @@ class ColourSpace:
     key: tuple[int, ...] | None = None
     """The colour that is transparent, as in tRNS of a PNG."""
     depth: int = 8
-    """Bits of each number in `key`."""
+    """Bits of each number in the file, and in `key`."""
 
     def icc(self) -> bytes | None:
         """The profile by which the colours are to be converted; None if they are sRGB."""
@@ -71,6 +75,9 @@ def scalable(
     if isinstance(image, TiffImageFile):
         image = _understood_tiff(image)
     is_grey = image.getbands()[0] in ("1", "L", "I")
+    profile = space.icc()
+    if profile and space.depth == 16 and image.mode in ("RGB", "RGBA") and low_bytes and not space.key:
+        image, profile = _from_sixteen_bits(image, low_bytes, profile)
     if space.key:
         image = _without_key(image, space, low_bytes)
     elif image.mode == "F":
@@ -88,7 +95,7 @@ def scalable(
         image = image.convert("RGB")
     # Encoders write comments, profiles and EXIF data that they find here.
     image.info = {}
-    return image, partial(in_srgb, profile=space.icc(), is_grey=is_grey)
+    return image, partial(in_srgb, profile=profile, is_grey=is_grey)
 
 
 def flattened(image: Image.Image) -> Image.Image:
@@ -186,6 +193,8 @@ def in_srgb(image: Image.Image, profile: bytes | None = None, *, is_grey: bool =
 def _converted(image: Image.Image, profile: bytes) -> Image.Image:
     try:
         space = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
+        if space == "RGB" and image.mode == "I" and (curves := with_srgb_curve(profile)):
+            space, profile = "GRAY", curves[1][0]  # what is grey has but a curve
         if space == "RGB" and image.mode in ("L", "I"):
             image = in_srgb(image).convert("RGB")
         elif image.mode == "I":
@@ -203,11 +212,48 @@ def _converted(image: Image.Image, profile: bytes) -> Image.Image:
     return converted.convert("L") if space == "GRAY" else converted
 
 
-@lru_cache(maxsize=32)
+def _from_sixteen_bits(
+    image: Image.Image, low_bytes: Callable[[], Image.Image], profile: bytes
+) -> tuple[Image.Image, bytes]:
+    """Colours of 16 bits made ones of 8, and the profile that these have.
+
+    Where a profile's curve is steep in the shadows, as that of linear light is, 8 bits are too few for it: the colours
+    get sRGB's curve before they are cut. Table profiles, which have no such curve, are left as they are.
+    """
+    try:
+        curves = with_srgb_curve(profile)
+        tables = [_table(grey) for grey in curves[1]] if curves else []
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image, profile  # which is warned of where it is used
+    if curves is None or max(table[257] for table in tables) <= _INVISIBLE:
+        return image, profile
+    bands, low = list(image.split()), low_bytes()
+    for number, table in enumerate(tables):
+        both = Image.merge("LA", (low.getchannel(number), bands[number])).tobytes()
+        bands[number] = Image.frombytes("I", image.size, both, "raw", "I;16").point(table, "L")
+    return Image.merge(image.mode, bands), curves[0]
+
+
+def _table(grey: bytes) -> bytes:
+    """What each number of 16 bits is in sRGB, by a profile for greys."""
+    ramp = Image.frombytes("I;16", (256, 256), struct.pack("<65536H", *range(65536)))
+    transform = _transform(grey, "I;16")
+    return (ImageCms.applyTransform(ramp, transform) or ramp).convert("L").tobytes() if transform else bytes(65536)
+
+
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """How colours of a profile become sRGB; None if they are sRGB, which their numbers tell and not their name."""
+    # Few profiles are in use, so they are kept; but not those of which a few fill the memory.
+    built = _built if len(profile) <= _MOST_KEPT else _built.__wrapped__
+    return built(profile, mode)
+
+
+@lru_cache(maxsize=32)
+def _built(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    # LittleCMS makes of a curve for 16 bits one of so few points that shadows come out half as bright.
+    flags = ImageCms.Flags.NOOPTIMIZE if mode == "I;16" else ImageCms.Flags.NONE
+    transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", flags=flags)
     if mode not in ("L", "RGB"):
         return transform
     ramp = Image.linear_gradient("L")

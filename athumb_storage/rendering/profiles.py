@@ -130,15 +130,40 @@ _CURVES: Final[Mapping[int, bytes | Callable[[], bytes]]] = {
 
 
 def _profile(chromaticities: Chromaticities, curve: bytes) -> bytes:
-    """A profile of a screen (ICC.1:2022, sections 7 and 8.3)."""
-    tags = {b"wtpt": _numbers(_D50)}
+    tags: dict[bytes, bytes] = {}
     for name, colour in zip((b"r", b"g", b"b"), zip(*_to_xyz(chromaticities), strict=True), strict=True):
         tags |= {name + b"XYZ": _numbers(colour), name + b"TRC": curve}
+    return _written(b"RGB ", tags)
+
+
+def with_srgb_curve(profile: bytes) -> tuple[bytes, list[bytes]] | None:
+    """A profile of the same primaries whose curves are sRGB's, and profiles for greys of the curves that it had.
+
+    None for a profile that is no matrix with three curves.
+    """
+    tags = _tags(profile)
+    names = [(colour + b"XYZ", colour + b"TRC") for colour in (b"r", b"g", b"b")]
+    if b"A2B0" in tags or not all(name in tags for pair in names for name in pair):
+        return None
+    same = {name: value for xyz, curve in names for name, value in ((xyz, tags[xyz]), (curve, _SRGB_CURVE))}
+    return _written(b"RGB ", same), [_written(b"GRAY", {b"kTRC": tags[curve]}) for _, curve in names]
+
+
+def _tags(profile: bytes) -> dict[bytes, bytes]:
+    count = int.from_bytes(profile[128:132], "big")
+    table = profile[132 : 132 + 12 * min(count, 100)]  # LittleCMS reads no more either
+    entries = struct.iter_unpack(">4sII", table[: len(table) // 12 * 12])
+    return {name: profile[start : start + size] for name, start, size in entries}
+
+
+def _written(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+    """A profile of a screen (ICC.1:2022, sections 7 and 8.3)."""
+    tags = {b"wtpt": _numbers(_D50), **tags}
     table, body = struct.pack(">I", len(tags)), b""
     for tag, data in tags.items():
         table += struct.pack(">4sII", tag, 132 + 12 * len(tags) + len(body), len(data))
         body += data + bytes(-len(data) % 4)
-    head = struct.pack(">I4s4s4s4s4s", 128 + len(table) + len(body), b"", b"\4\x40", b"mntr", b"RGB ", b"XYZ ")
+    head = struct.pack(">I4s4s4s4s4s", 128 + len(table) + len(body), b"", b"\4\x40", b"mntr", space, b"XYZ ")
     head = (head + bytes(12) + b"acsp").ljust(68, b"\0") + b"".join(map(_fixed, _D50))
     return head.ljust(128, b"\0") + table + body
 

@@ -438,6 +438,25 @@ def test_colours_of_a_png_are_what_a_browser_shows(case):
     assert found == [near(colour, 1) for colour in wanted]
 
 
+@pytest.mark.parametrize("colour_type", [2, 6, 0], ids=["rgb", "rgba", "grey"])
+@pytest.mark.parametrize("told", ["gAMA", "cICP", "iCCP"])
+def test_sixteen_bits_are_converted_before_they_are_cut_to_eight(colour_type, told):
+    """Linear light of a dark ramp: cut to eight bits first, 40 shades of it would be but two."""
+    profile = LINEAR_GREY if colour_type == 0 else named_srgb(SRGB_PRIMARIES, LINEAR)
+    chunk = {
+        "gAMA": (b"gAMA", struct.pack(">I", 100_000)),
+        "cICP": (b"cICP", bytes([1, 8, 0, 1])),
+        "iCCP": (b"iCCP", b"p\0\0" + zlib.compress(profile)),
+    }[told]
+    shades = [16 * number for number in range(40)]
+    pixel = {0: (1, 0), 2: (3, 0), 6: (3, 1)}[colour_type]
+    row = b"".join((struct.pack(">H", shade) * pixel[0] + b"\xff\xff" * pixel[1]) * 4 for shade in shades)
+    thumb = thumb_of(png_of((160, 4), 16, colour_type, [row] * 4, chunk), size=(160, 4)).convert("RGB")
+    found = [thumb.getpixel((4 * number + 2, 2)) for number in range(len(shades))]
+    assert found == [near((encoded_srgb(shade / 65535),) * 3, 1) for shade in shades]
+    assert len(set(found)) > 15
+
+
 # Colour keys (PNG specification, section 11.3.1.1): the pixels of just that value, before anything is done to them.
 
 
