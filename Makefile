@@ -8,6 +8,7 @@
 #   make test TEST_ARGS="-k naming -x"
 #   make lint
 #   make bench PHOTOS=~/Pictures
+#   make gallery                        a page of thumbs beside those of others, .bench/gallery.html
 #   make soak SOAK_ARGS="--server gthread --outage"   put real web servers under load
 #   make constraints                     pin the newest releases that there are now
 #   make clean
@@ -27,7 +28,7 @@ BIN := .venv/bin
 # An upstream release must not break what worked: only `make constraints` takes a new one in.
 CONSTRAINTS := $(foreach part,django libraries tools,--constraint tests/constraints/$(part).txt)
 
-.PHONY: demo s3 test lint bench soak constraints clean
+.PHONY: demo s3 test lint bench gallery soak constraints clean
 
 demo: .venv/.installed-demo
 	$(BIN)/python testproject/demo.py --storage $(STORAGE) --port $(PORT) $(if $(PHOTOS),--photos "$(PHOTOS)") $(DEMO_ARGS)
@@ -49,6 +50,9 @@ lint: .venv/.installed-test .venv/.installed-types
 
 bench: .venv/.installed-test
 	$(BIN)/python -m tests.benchmarks $(PHOTOS)
+
+gallery: .venv/.installed-test
+	PHOTOS="$(PHOTOS)" $(BIN)/python -m tests.benchmarks.gallery
 
 soak: .venv/.installed-test .venv/.installed-load
 	$(BIN)/python -m tests.benchmarks.soak $(SOAK_ARGS)

@@ -1,0 +1,239 @@
+"""One page of pictures: originals, our thumbs, those of libvips, how they differ, and what other libraries make.
+
+`make gallery`, or `python -m tests.benchmarks.gallery FILE` for the page's name. What is drawn covers the shapes and
+kinds of pixels that there are; a folder in PHOTOS adds photos. CMYK without a profile differs from libvips, which has a
+printer's for it; ours is what browsers show.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageStat
+
+from tests.benchmarks import environment, photos
+
+BOX = 160
+SHAPES = {"wide": (640, 240), "tall": (240, 640), "odd": (333, 251), "small": (90, 60)}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "fit": {"size": (BOX, BOX)},
+    "crop": {"size": (BOX, BOX), "crop": True},
+    "no upscale": {"size": (BOX, BOX), "upscale": False},
+}
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
+
+
+def picture(size: tuple[int, int]) -> Image.Image:
+    """Gradients, thin lines, flat colours and a soft edge."""
+    width, height = size
+    ramp = Image.linear_gradient("L").resize(size)
+    image = Image.merge("RGB", (ramp, ramp.transpose(Image.Transpose.ROTATE_180), Image.new("L", size, 90)))
+    pen = ImageDraw.Draw(image)
+    for number in range(0, width, 12):
+        pen.line((number, 0, width - number, height), (20, 20, 20) if number % 24 else (250, 250, 250))
+    pen.ellipse((width // 5, height // 5, width // 2, height // 2), (220, 30, 40))
+    pen.rectangle((width // 2, height // 2, width * 4 // 5, height * 4 // 5), (30, 60, 200))
+    return image
+
+
+def originals() -> Iterator[tuple[str, bytes]]:
+    for label, size in SHAPES.items():
+        yield f"JPEG, {label}", _saved(picture(size), "JPEG", quality=92)
+    size = SHAPES["odd"]
+    image = picture(size)
+    soft = image.convert("RGBA")
+    soft.putalpha(Image.radial_gradient("L").resize(size).point([255 - value for value in range(256)]))
+    yield "PNG, RGB", _saved(image, "PNG")
+    yield "PNG, transparent", _saved(soft, "PNG")
+    yield "PNG, palette", _saved(image.quantize(32), "PNG")
+    yield "PNG, grey", _saved(image.convert("L"), "PNG")
+    yield "PNG, one bit", _saved(image.convert("1"), "PNG")
+    yield "GIF, transparent", _saved(soft, "GIF")
+    yield "WebP, transparent", _saved(soft, "WEBP", lossless=True)
+    yield "AVIF", _saved(image, "AVIF", quality=90)
+    yield "TIFF, CMYK", _saved(image.convert("CMYK"), "TIFF")
+    yield "JPEG, CMYK", _saved(image.convert("CMYK"), "JPEG", quality=92)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    yield "JPEG, turned", _saved(image, "JPEG", quality=92, exif=exif)
+    yield "JPEG, Display P3", _saved(image, "JPEG", quality=92, icc_profile=_display_p3())
+    for path in photos.real(os.environ.get("PHOTOS")):
+        yield path.name, path.read_bytes()
+
+
+def _saved(image: Image.Image, image_format: str, **options: Any) -> bytes:
+    output = io.BytesIO()
+    image.save(output, image_format, **options)
+    return output.getvalue()
+
+
+def _display_p3() -> bytes:
+    """The profile that libvips has."""
+    import pyvips
+
+    pixel = pyvips.Image.black(8, 8, bands=3).copy(interpretation="srgb")
+    return bytes(pixel.icc_transform("p3", input_profile="srgb").get("icc-profile-data"))
+
+
+def ours(data: bytes, options: dict[str, Any], image_format: str) -> bytes:
+    from athumb_storage import Thumb
+    from athumb_storage.formats import HEAD_SIZE, sniff
+    from athumb_storage.rendering import render
+    from athumb_storage.specs import Variant
+
+    read = sniff(data[:HEAD_SIZE])
+    assert read
+    [thumb] = render(io.BytesIO(data), read, [Variant.of("thumb", Thumb(**options), image_format)])
+    return thumb.data
+
+
+def reference(data: bytes, options: dict[str, Any]) -> bytes:
+    """The same by libvips, as a PNG; transparency is scaled premultiplied there, too."""
+    import pyvips
+
+    width, height = options["size"]
+    size = "both" if options.get("upscale", True) else "down"
+    crop = "centre" if options.get("crop") else "none"
+    image = pyvips.Image.thumbnail_buffer(data, width, height=height, size=size, crop=crop, export_profile="srgb")
+    return bytes(image.pngsave_buffer(keep="none"))
+
+
+def easy(data: bytes, options: dict[str, Any], image_format: str) -> bytes:
+    from django.core.files.base import ContentFile
+    from easy_thumbnails.files import get_thumbnailer
+
+    thumbnailer = get_thumbnailer(ContentFile(data), relative_name="gallery.jpg")
+    thumbnailer.thumbnail_extension = image_format.lower()
+    wanted = {**options, "crop": bool(options.get("crop")), "upscale": options.get("upscale", True), "quality": 85}
+    return thumbnailer.generate_thumbnail(wanted).read()
+
+
+def sorl(data: bytes, options: dict[str, Any], image_format: str) -> bytes:
+    from sorl.thumbnail.engines.pil_engine import Engine
+
+    engine = Engine()
+    image = Image.open(io.BytesIO(data))
+    wanted = {
+        "crop": "center" if options.get("crop") else False,
+        "upscale": options.get("upscale", True),
+        "colorspace": "RGB",
+        "orientation": True,
+        "padding": False,
+        "padding_color": "#ffffff",
+        "cropbox": False,
+        "rounded": None,
+        "blur": 0,
+        "format": image_format,
+        "quality": 85,
+    }
+    return engine._get_raw_data(engine.create(image, options["size"], wanted), image_format, 85, progressive=True)
+
+
+PEERS: dict[str, Callable[[bytes, dict[str, Any], str], bytes]] = {"easy-thumbnails": easy, "sorl-thumbnail": sorl}
+
+
+def on_grey(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data)).convert("RGBA")
+    ground = Image.new("RGBA", image.size, (128, 128, 128, 255))
+    ground.alpha_composite(image)
+    return ground.convert("RGB")
+
+
+def compared(one: Image.Image, other: Image.Image) -> tuple[str, Image.Image | None]:
+    """PSNR in dB and the mean ΔE (CIE 1976), on mid grey; and the difference, made four times as strong."""
+    if one.size != other.size:
+        return f"{one.size}, not {other.size}", None
+    difference = ImageChops.difference(one, other)
+    error = sum(value**2 for value in ImageStat.Stat(difference).rms) / 3
+    psnr = math.inf if error == 0 else 10 * math.log10(255**2 / error)
+    return f"{psnr:.1f} dB, ΔE {_delta(one, other):.1f}", difference.point(
+        [min(4 * value, 255) for value in range(256)] * 3
+    )
+
+
+def _delta(one: Image.Image, other: Image.Image) -> float:
+    to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
+    pair = [(ImageCms.applyTransform(image, to_lab) or image).tobytes() for image in (one, other)]
+    total = 0.0
+    for at in range(0, len(pair[0]), 3):
+        first, second = pair[0][at : at + 3], pair[1][at : at + 3]
+        lightness = (first[0] - second[0]) / 2.55
+        a, b = (_signed(first[band]) - _signed(second[band]) for band in (1, 2))
+        total += math.sqrt(lightness**2 + a * a + b * b)
+    return total / (len(pair[0]) // 3)
+
+
+def _signed(value: int) -> int:
+    return value - 256 if value > 127 else value
+
+
+def _shown(data: bytes | Image.Image | None, words: str) -> str:
+    if data is None:
+        return f"<td>{html.escape(words)}</td>"
+    if isinstance(data, Image.Image):
+        data = _saved(data, "PNG")
+    kind = (Image.open(io.BytesIO(data)).format or "png").lower()
+    if kind == "tiff":
+        data, kind = _saved(Image.open(io.BytesIO(data)).convert("RGB"), "PNG"), "png"
+    source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    return f'<td><img src="{source}" style="max-width: 160px"><br>{html.escape(words)}</td>'
+
+
+def _row(label: str, data: bytes, options: dict[str, Any], image_format: str) -> str:
+    thumb, true = ours(data, options, image_format), reference(data, options)
+    words, difference = compared(on_grey(thumb), on_grey(true))
+    cells = [
+        f"<th>{html.escape(label)}</th>",
+        _shown(data, f"{len(data):,} bytes"),
+        _shown(thumb, f"{len(thumb):,} bytes"),
+        _shown(true, "libvips"),
+        _shown(difference, words),
+    ]
+    for make in PEERS.values():
+        try:
+            theirs = make(data, options, image_format)
+            cells.append(_shown(theirs, f"{len(theirs):,} bytes; {compared(on_grey(theirs), on_grey(true))[0]}"))
+        except Exception as error:  # noqa: BLE001, what they cannot do is a result as well
+            cells.append(_shown(None, type(error).__name__))
+    return f"<tr>{''.join(cells)}</tr>\n"
+
+
+def page() -> Iterator[str]:
+    heads = "".join(
+        f"<th>{head}</th>" for head in ("", "original", "ours", "reference", "difference, fourfold", *PEERS)
+    )
+    yield "<!doctype html><meta charset=utf-8><title>Gallery</title>"
+    yield "<style>body { background: #808080; font: 12px sans-serif } td, th { vertical-align: top }</style>"
+    yield f"<table><tr>{heads}</tr>\n"
+    for label, data in originals():
+        for option, options in OPTIONS.items():
+            yield _row(f"{label}: {option}", data, options, "JPEG" if label.startswith("JPEG") else "PNG")
+    for image_format in FORMATS:
+        data = _saved(picture(SHAPES["odd"]), "PNG")
+        yield _row(f"PNG, RGB, as {image_format}", data, OPTIONS["fit"], image_format)
+    yield "</table>"
+
+
+def main() -> None:
+    environment.enter("tests.benchmarks.gallery")
+    from django.conf import settings
+
+    path = Path(sys.argv[1] if len(sys.argv) > 1 else environment.FOLDER / "gallery.html")
+    settings.configure(INSTALLED_APPS=["easy_thumbnails"], THUMBNAIL_PROGRESSIVE=100)
+    import django
+
+    django.setup()
+    path.write_text("".join(page()))
+    print(f"Written to {path}")
+
+
+if __name__ == "__main__":
+    main()
