@@ -134,7 +134,7 @@ def sorl(data: bytes, options: dict[str, Any], image_format: str) -> bytes:
         "format": image_format,
         "quality": 85,
     }
-    return engine._get_raw_data(engine.create(image, options["size"], wanted), image_format, 85, progressive=True)
+    return engine._get_raw_data(engine.create(image, options["size"], wanted), image_format, 85, {}, progressive=True)
 
 
 PEERS: dict[str, Callable[[bytes, dict[str, Any], str], bytes]] = {"easy-thumbnails": easy, "sorl-thumbnail": sorl}
