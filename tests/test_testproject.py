@@ -171,7 +171,10 @@ def test_demo_with_the_projects_own_settings(tmp_path):
 
 def test_an_s3_server_for_trials():
     """As `make s3` starts it: what it prints leads a storage to its bucket."""
-    command = [sys.executable, str(TESTPROJECT / "seaweedfs.py")]
+    # What runs in the background of a shell is deaf to the signal that ends the server, and so were its children.
+    hearing = "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    run = f"runpy.run_path({str(TESTPROJECT / 'seaweedfs.py')!r}, run_name='__main__')"
+    command = [sys.executable, "-c", hearing + run]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             lines = list(iter(server.stdout.readline, "\n"))

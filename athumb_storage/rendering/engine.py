@@ -90,7 +90,7 @@ def render(
     """The thumbs of the image in `reader`.
 
     Args:
-        reader: the original's bytes. It is read by this thread alone and left open.
+        reader: the original's bytes. It is read by one thread at a time and left open.
         image_format: what `formats.sniff` said of them; no other format is tried.
         variants: what is wanted.
         limits: what the image may have.
@@ -147,7 +147,7 @@ def verify_decodable(
     """Decode the image in `reader` as cheaply as possible, to prove that its thumbs could be rendered.
 
     Args:
-        reader: the original's bytes. It is read by this thread alone and left open, at its beginning.
+        reader: the original's bytes. It is read by one thread at a time and left open, at its beginning.
         image_format: what `formats.sniff` said of them; no other format is tried.
         limits: what the image may have.
         opened: is told the size of the image.
