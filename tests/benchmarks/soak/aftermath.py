@@ -155,6 +155,7 @@ def _expected_size(thumb_name: str, original: Size) -> Size:
 def _middle(image: Image.Image) -> Colour:
     """The mean colour of the middle third, which is even in every file that is uploaded."""
     width, height = image.size
-    middle = image.convert("RGB").crop((width // 3, height // 3, width - width // 3, height - height // 3))
+    whole = image.convert("RGBA").convert("RGB")
+    middle = whole.crop((width // 3, height // 3, width - width // 3, height - height // 3))
     red, green, blue = ImageStat.Stat(middle).mean
     return round(red), round(green), round(blue)

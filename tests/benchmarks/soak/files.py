@@ -86,7 +86,7 @@ def draw_bad(small: bytes, large: bytes) -> list[Upload]:
         Upload("HTML named .png", "screen.png", html, 4),
         Upload("no bytes at all", "photo.jpg", b"", 3),
         Upload("PNG bomb", "screen.png", _png_bomb(), 4),
-        Upload("GIF of 3000 frames", "dance.gif", _long_gif(3000), 3),
+        Upload("GIF of 65,535 x 65,535", "dance.gif", _huge_gif(), 3),
     ]
 
 
@@ -142,7 +142,6 @@ def _png_bomb(side: int = 60_000) -> bytes:
     return png(side, side, colour=2, pixels=zlib.compress(bytes(100_000)))
 
 
-def _long_gif(frames: int) -> bytes:
-    """An animation of one pixel. Pillow would not write frames that are all the same."""
-    control = b"\x21\xf9\x04\x00\x01\x00\x00\x00"
-    return gif(1, 1, (control + gif_frame()) * frames)
+def _huge_gif(side: int = 65_535) -> bytes:
+    """One pixel on the largest canvas that there can be."""
+    return gif(side, side, gif_frame())
