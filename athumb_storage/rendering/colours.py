@@ -204,12 +204,17 @@ def _converted(image: Image.Image, profile: bytes) -> Image.Image:
             return image.convert("I") if image.mode == "I;16" else image
         converted = ImageCms.applyTransform(image, transform) or image  # None where it is done in place
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
-        if TimeoutError in (type(error), type(error.__cause__)):
-            raise  # of somebody who wants this thread to stop
+        _raise_if_stopped(error)
         # Photos with a broken or foreign profile are common; without it they only look a little off.
         logger.warning("Ignored an ICC profile that cannot be used: %s", error)
         return image.convert("I") if image.mode == "I;16" else image
     return converted.convert("L") if space == "GRAY" else converted
+
+
+def _raise_if_stopped(error: Exception) -> None:
+    """Raise an error again that is of somebody who wants this thread to stop, and no word about the image."""
+    if TimeoutError in (type(error), type(error.__cause__)):
+        raise error
 
 
 def _from_sixteen_bits(
@@ -223,7 +228,8 @@ def _from_sixteen_bits(
     try:
         curves = with_srgb_curve(profile)
         tables = [_table(grey) for grey in curves[1]] if curves else []
-    except (ImageCms.PyCMSError, OSError, ValueError):
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        _raise_if_stopped(error)
         return image, profile  # which is warned of where it is used
     if curves is None or max(table[257] for table in tables) <= _INVISIBLE:
         return image, profile

@@ -135,8 +135,9 @@ def decode(original: Original, scale: int) -> Decoded:
     image = original.image
     try:
         _load(image, scale)
-    except OSError:
-        if original.header.is_whole or not _lacks_only_its_end(original):
+    except OSError as error:
+        # A timeout is of somebody who wants this thread to stop.
+        if original.header.is_whole or isinstance(error, TimeoutError) or not _lacks_only_its_end(original):
             raise
         image = _ended(original)
         _load(image, scale)

@@ -457,6 +457,25 @@ def test_sixteen_bits_are_converted_before_they_are_cut_to_eight(colour_type, to
     assert len(set(found)) > 15
 
 
+@pytest.mark.parametrize(
+    ("profile", "expected"),
+    [(WIDE, wide_in_srgb(COLOURS[0])), (b"no profile at all", COLOURS[0]), (WIDE[:150], COLOURS[0])],
+    ids=["as steep as sRGB", "text", "truncated"],
+)
+def test_sixteen_bits_with_another_profile(profile, expected):
+    left = tuple(257 * band for band in COLOURS[0])
+    data = deep_png(2, left, left, (b"iCCP", b"p\0\0" + zlib.compress(profile)))
+    assert at(thumb_of(data, size=(20, 20)), 0.5, 0.5) == near(expected, 4)
+
+
+@pytest.mark.parametrize("numbers", [(0,) * 8, (31_270, 32_900) * 4, (2**31 - 1, 1) * 4])
+@pytest.mark.parametrize("gamma_", [45_455, 1, 2**31 - 1])
+def test_chromaticities_that_make_no_colours_are_ignored(numbers, gamma_):
+    chunks = [(b"gAMA", struct.pack(">I", gamma_)), (b"cHRM", struct.pack(">8I", *numbers))]
+    data = png_of((4, 4), 8, 2, [bytes(COLOURS[0]) * 4] * 4, *chunks)
+    assert thumb_of(data, size=(4, 4)).size == (4, 4)
+
+
 # Colour keys (PNG specification, section 11.3.1.1): the pixels of just that value, before anything is done to them.
 
 
