@@ -39,21 +39,24 @@ class ColourPlanes:
             brightness: the thumb without colours.
             box: what it shows, in pixels of the image.
         """
-        width, height = brightness.size
-        # Half a side that is odd stands for one pixel more than there is.
-        half = (width + 1) // 2, (height + 1) // 2
-        doubled = 2 * half[0], 2 * half[1]
+        size = brightness.size
+        half = _half(size)
         left, top, right, bottom = (side / self.scale for side in box)
-        right = min(left + (right - left) * doubled[0] / width, self.blue.width)
-        bottom = min(top + (bottom - top) * doubled[1] / height, self.blue.height)
+        part = left, top, min(right, self.blue.width), min(bottom, self.blue.height)
         bands = [
             # Encoders take the mean of each four pixels, which is then just what was scaled.
-            plane.resize(half, Image.Resampling.LANCZOS, box=(left, top, right, bottom), reducing_gap=_GAP)
-            .resize(doubled, Image.Resampling.NEAREST)
-            .crop((0, 0, width, height))
+            plane.resize(half, Image.Resampling.LANCZOS, box=part, reducing_gap=_GAP).resize(
+                size, Image.Resampling.NEAREST
+            )
             for plane in (self.blue, self.red)
         ]
         return Image.merge("YCbCr", (brightness, *bands))
+
+
+def _half(size: Size) -> Size:
+    """Half the size; a side that has no half stays as it is."""
+    width, height = (side // 2 if side % 2 == 0 else side for side in size)
+    return width, height
 
 
 def scale_of_colours(image: Image.Image, plan: Plan, variants: Iterable[Variant]) -> int | None:
