@@ -23,6 +23,8 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "AVIF": {"speed": 8, "max_threads": 1},
 }
 
+_IN_PIECES: Final = {"optimize": False, "progressive": False}
+
 _MOST_COLOURS: Final = 256
 
 _LOOKS_THE_SAME: Final = 40.0
@@ -75,7 +77,15 @@ def encoded(image: Image.Image, variant: Variant, *, few_colours: bool = False) 
 
 def _written(image: Image.Image, image_format: str, options: Mapping[str, Any]) -> bytes:
     output = io.BytesIO()
-    image.save(output, image_format, **options)
+    try:
+        image.save(output, image_format, **options)
+    except OSError as error:
+        # Pillow gives libjpeg a byte a pixel for a JPEG that is optimised or progressive, which noise may need more
+        # than; libjpeg says "Suspension not allowed here". A plain one is written in pieces.
+        if image_format != "JPEG" or type(error) is not OSError:
+            raise
+        output = io.BytesIO()
+        image.save(output, image_format, **{**options, **_IN_PIECES})
     return output.getvalue()
 
 

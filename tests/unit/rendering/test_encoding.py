@@ -1,6 +1,7 @@
 """How thumbs are written: the options that encoders are given, and palettes."""
 
 import io
+import random
 
 import pytest
 from PIL import Image, ImageDraw
@@ -36,6 +37,15 @@ def test_a_jpeg_is_progressive_and_smaller_with_the_same_pixels():
     assert decoded(data).info.get("progressive")
     assert len(data) < len(plain)
     assert decoded(data).tobytes() == decoded(plain).tobytes()
+
+
+@pytest.mark.parametrize("quality", [85, 100])
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
+def test_a_jpeg_of_noise_is_written_although_pillows_buffer_is_too_small(quality, subsampling):
+    size = (320, 240)
+    image = Image.frombytes("RGB", size, random.Random(1).randbytes(size[0] * size[1] * 3))
+    data = written(image, "JPEG", quality=quality, encoder={"subsampling": subsampling})
+    assert decoded(data).tobytes() == decoded(saved(image, "JPEG", quality=quality, subsampling=subsampling)).tobytes()
 
 
 def test_options_are_passed_on():
