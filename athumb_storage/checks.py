@@ -112,10 +112,11 @@ def _check_field(field: ThumbsFieldMixin) -> Iterator[CheckMessage]:
             id="athumb_storage.E001",
         )
     for name, thumb in field.thumbs.items():
-        if thumb.format and not can_write(thumb.format):
-            yield Error(
-                f"Thumb {name!r} is to be written as {thumb.format}, which the installed Pillow cannot do.",
-                hint="Install a Pillow that can, such as the wheels on PyPI, or choose another format.",
-                obj=field,
-                id="athumb_storage.E003",
-            )
+        for spelling in thumb.spellings:
+            if not can_write(spelling):
+                yield Error(
+                    f"Thumb {name!r} is to be written as {spelling}, which the installed Pillow cannot do.",
+                    hint="Install a Pillow that can, such as the wheels on PyPI, or choose another format.",
+                    obj=field,
+                    id="athumb_storage.E003",
+                )

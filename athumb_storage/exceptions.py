@@ -22,11 +22,11 @@ class InvalidThumb(AthumbError, ValueError):
 
 
 class UnknownThumb(AthumbError, LookupError):
-    """No thumb of that name is configured; the message lists those that are."""
+    """No thumb of that name is configured, or not in that format or density; the message lists those that are."""
 
-    def __init__(self, thumb: object, known: Iterable[str]) -> None:
+    def __init__(self, thumb: object, known: Iterable[object], kind: str = "thumb") -> None:
         names = ", ".join(repr(name) for name in known) or "none"
-        super().__init__(f"Unknown thumb {thumb!r}. Known thumbs: {names}.")
+        super().__init__(f"Unknown {kind} {thumb!r}. Known {kind}s: {names}.")
 
 
 class AmbiguousThumb(AthumbError, LookupError):

@@ -15,10 +15,10 @@ from django.db.models.fields.files import FieldFile, ImageFieldFile, ImageFileDe
 from django.db.models.signals import post_save
 from django.utils.functional import cached_property
 
-from athumb_storage.exceptions import AthumbError, InvalidThumb, OriginalSizeUnknown
+from athumb_storage.exceptions import AthumbError, InvalidThumb, OriginalSizeUnknown, UnknownThumb
 from athumb_storage.formats import MIME_TYPES, FormatName
 from athumb_storage.forms import CheckedImageField
-from athumb_storage.geometry import Size, place
+from athumb_storage.geometry import Size, exact_size, place
 from athumb_storage.rendering import shown_size
 from athumb_storage.specs import Thumb, Thumbs, ThumbSet, checked_format
 from athumb_storage.storages.binding import register_field
@@ -60,21 +60,21 @@ class ThumbsFieldFile(_FieldFile):
         self._require_file()
         return str(self._thumb_storage().url_for_thumb(self.name, thumb, **options))
 
-    def thumb_size(self, thumb: str | Thumb) -> Size:
+    def thumb_size(self, thumb: str | Thumb, density: int = 1) -> Size:
         """Width and height of a thumb in pixels, by arithmetic alone.
 
         Raises:
             ValueError: there is no file.
-            UnknownThumb: the field has no such thumb.
+            UnknownThumb: the field has no such thumb, or not in that density.
             OriginalSizeUnknown: they follow from the original's size, and the field has no `width_field` and
                 `height_field`, or they are empty.
         """
         self._require_file()
         thumbs = self._thumb_storage().thumbs
         spec: Thumb = thumbs[thumbs.name_of(thumb)]
-        if spec.crop and spec.upscale:
-            return spec.size
-        return place(self._original_size(), spec).size
+        if density not in spec.densities:
+            raise UnknownThumb(density, spec.densities, f"density of thumb {thumb!r}")
+        return exact_size(spec, density) or place(self._original_size(), spec, density).whole
 
     def _thumb_storage(self) -> Any:
         if not hasattr(self.storage, "with_thumbs"):

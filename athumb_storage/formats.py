@@ -54,6 +54,11 @@ UPLOAD_EXTENSIONS: Final = {
 }
 """The extensions of the same formats that a form takes."""
 
+READ_ONLY_EXTENSIONS: Final = frozenset(
+    extension for name, extensions in UPLOAD_EXTENSIONS.items() if name not in EXTENSIONS for extension in extensions
+)
+"""Those of formats that no thumb can be written in."""
+
 _OTHER_TYPES: Final = (
     (b"%PDF-", "application/pdf"),
     (b"ID3", "audio/mpeg"),

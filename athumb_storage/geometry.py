@@ -7,10 +7,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, NewType, Protocol
+from math import floor
+from typing import Final, Literal, NamedTuple, NewType, Protocol, get_args
 
 Size = tuple[int, int]
+BoxSize = tuple[int | None, int | None]
 Box = tuple[float, float, float, float]
+Point = tuple[float, float]
+
+MAX_SIDE: Final = 16_383
+"""The longest side of a thumb in pixels: the most that WebP can hold."""
+
+MIDDLE: Final = 0.5, 0.5
 
 CropWord = Literal[
     "left", "center", "right", "top", "bottom",
@@ -20,6 +28,11 @@ CropWord = Literal[
 ]  # fmt: skip
 """The places that have words."""
 
+CropSubject = Literal["smart", "focal"]
+"""What a crop keeps that follows from the picture: what draws the eye, or a point that somebody has chosen."""
+
+SUBJECTS: Final[tuple[CropSubject, ...]] = get_args(CropSubject)
+
 CropAmount = NewType("CropAmount", str)
 """A place in percent or pixels: `CropAmount("50% 20%")`. It is a plain string, marked for type checkers."""
 
@@ -28,9 +41,11 @@ class Shape(Protocol):
     """What a Thumb says of its shape; see there."""
 
     @property
-    def size(self) -> Size: ...
+    def size(self) -> BoxSize: ...
     @property
     def crop(self) -> str | None: ...
+    @property
+    def pad(self) -> str | None: ...
     @property
     def upscale(self) -> bool: ...
 
@@ -84,27 +99,80 @@ def _offset(part: str, words: dict[str, int]) -> Offset:
 
 @dataclass(frozen=True)
 class Placement:
-    """A thumb on its original: the box of the original that it shows, and the size it gets."""
+    """A thumb on its original: the box of the original that it shows, and the size that box gets."""
 
     size: Size
     box: Box
+    canvas: Size | None = None
+    """The size of the whole thumb, where something is to be filled beside the box, which lies in its middle."""
+
+    @property
+    def whole(self) -> Size:
+        """The size of the whole thumb."""
+        return self.canvas or self.size
 
 
-def place(original: Size, thumb: Shape) -> Placement:
+def place(original: Size, thumb: Shape, density: int = 1, subject: Point = MIDDLE) -> Placement:
     """Where `thumb` lies on an upright original of the given size.
 
     A fit scales the whole original into the box, rounding half up, at least one pixel a side. A crop scales the
     original until it covers the box, then cuts the box out of it.
+
+    Args:
+        original: its size in pixels.
+        thumb: the shape of the thumb.
+        density: how many pixels a side there are to be for each of the box. More than 1 shows the same, and enlarges
+            nothing: where the original has too few pixels there are fewer.
+        subject: the point that a crop of a subject has in its middle, as far as it can; fractions of the original's
+            width and height.
     """
-    scaled = _scaled(original, thumb)
+    box = _sides(thumb)
+    if density > 1:
+        return _denser(original, thumb, density, place(original, thumb, subject=subject))
+    scaled = _scaled(original, box, covers=thumb.crop is not None, upscale=thumb.upscale)
     if thumb.crop is None:
-        return Placement(scaled, (0, 0, *original))
-    window = (min(scaled[0], thumb.size[0]), min(scaled[1], thumb.size[1]))
-    x, y = parse_crop(thumb.crop)
-    left, top = x.within(scaled[0] - window[0]), y.within(scaled[1] - window[1])
+        return Placement(scaled, (0, 0, *original), box if thumb.pad else None)
+    window = (min(scaled[0], box[0]), min(scaled[1], box[1]))
+    if thumb.crop in SUBJECTS:
+        left, top = (_around(*axis) for axis in zip(subject, window, scaled, strict=True))
+    else:
+        x, y = parse_crop(thumb.crop)
+        left, top = x.within(scaled[0] - window[0]), y.within(scaled[1] - window[1])
     across = _span(left, window[0], original[0], scaled[0])
     down = _span(top, window[1], original[1], scaled[1])
     return Placement(window, (across[0], down[0], across[1], down[1]))
+
+
+def exact_size(thumb: Shape, density: int = 1) -> Size | None:
+    """The size of a thumb whatever the original is; None where it follows from that."""
+    fills = thumb.pad or (thumb.crop is not None and thumb.upscale)
+    return _sides(thumb) if fills and density == 1 else None
+
+
+def _sides(thumb: Shape) -> Size:
+    """Both sides of its box: one that is not told is as long as it may be."""
+    width, height = thumb.size
+    return width or MAX_SIDE, height or MAX_SIDE
+
+
+def _denser(original: Size, thumb: Shape, density: int, plain: Placement) -> Placement:
+    """The same with more pixels, as far as the original has them; all of it with as many fewer."""
+    if thumb.crop is None and not thumb.pad:
+        width, height = (min(side * density, MAX_SIDE) for side in _sides(thumb))
+        return Placement(_scaled(original, (width, height), covers=False, upscale=False), plain.box)
+    left, top, right, bottom = plain.box
+    times = min(density, (right - left) / plain.size[0], (bottom - top) / plain.size[1])
+    return Placement(_rounded(plain.size, times), plain.box, plain.canvas and _rounded(plain.canvas, times))
+
+
+def _rounded(size: Size, times: float) -> Size:
+    width, height = (max(1, floor(side * times + 0.5)) for side in size)
+    return width, height
+
+
+def _around(middle: float, window: int, scaled: int) -> int:
+    """Where a window begins that has this fraction of the scaled original in its middle, or as near as can be."""
+    return min(max(floor(middle * scaled - window / 2 + 0.5), 0), scaled - window)
 
 
 def _span(start: int, length: int, original: int, scaled: int) -> tuple[float, float]:
@@ -112,13 +180,13 @@ def _span(start: int, length: int, original: int, scaled: int) -> tuple[float, f
     return start * original / scaled, min((start + length) * original / scaled, original)
 
 
-def _scaled(original: Size, thumb: Shape) -> Size:
-    """The size of the whole original, scaled for `thumb`: to cover its box for a crop, else to fit in."""
-    (width, height), (box_width, box_height) = original, thumb.size
+def _scaled(original: Size, box: Size, *, covers: bool, upscale: bool) -> Size:
+    """The size of the whole original, scaled to cover a box, or to fit in."""
+    (width, height), (box_width, box_height) = original, box
     # Compared as products of integers, so that no rounding error decides which side touches the box.
-    by_width = (box_width * height >= box_height * width) == (thumb.crop is not None)
+    by_width = (box_width * height >= box_height * width) == covers
     numerator, denominator = (box_width, width) if by_width else (box_height, height)
-    if numerator >= denominator and not thumb.upscale:
+    if numerator >= denominator and not upscale:
         return original
     return _times(width, numerator, denominator), _times(height, numerator, denominator)
 
@@ -153,7 +221,10 @@ def upright(stored: Size, orientation: int) -> Size:
 
 
 def as_stored(placement: Placement, orientation: int, stored: Size) -> Placement:
-    """A placement on the upright image, said of the pixels as they are stored (before they are turned)."""
+    """A placement on the upright image, said of the pixels as they are stored (before they are turned).
+
+    What is filled beside them is filled when they are upright.
+    """
     backwards_x, backwards_y, swapped = _ORIENTATIONS[orientation]
     left, top, right, bottom = placement.box
     size = placement.size
@@ -164,4 +235,4 @@ def as_stored(placement: Placement, orientation: int, stored: Size) -> Placement
         left, right = stored[0] - right, stored[0] - left
     if backwards_y:
         top, bottom = stored[1] - bottom, stored[1] - top
-    return Placement(size, (left, top, right, bottom))
+    return Placement(size, (left, top, right, bottom), placement.canvas)

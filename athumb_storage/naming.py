@@ -6,6 +6,7 @@ import posixpath
 import re
 from typing import Final, Protocol, runtime_checkable
 
+from athumb_storage.formats import READ_ONLY_EXTENSIONS, canonical
 from athumb_storage.specs import Variant
 
 
@@ -59,7 +60,7 @@ class FolderNaming:
     _KEY: Final = re.compile(r"(.+)\.thumbs/[^/]+", re.DOTALL)
 
     def key(self, name: str, variant: Variant) -> str:
-        return f"{name}.thumbs/{variant.thumb_name}.{variant.extension}"
+        return f"{name}.thumbs/{variant.label}.{variant.extension}"
 
     def prefix(self, name: str) -> str | None:
         return f"{name}.thumbs/"
@@ -69,10 +70,21 @@ class FolderNaming:
         return match[1] if match else None
 
 
+class FingerprintNaming(FolderNaming):
+    """`photos/cat.jpg` -> `photos/cat.jpg.thumbs/large.1f3a9c2b.webp`: a Thumb that is changed has another key."""
+
+    has_fingerprints: Final = True
+    """So that what is at a key stays as it is."""
+
+    def key(self, name: str, variant: Variant) -> str:
+        return f"{name}.thumbs/{variant.label}.{variant.thumb.fingerprint}.{variant.extension}"
+
+
 class AthumbNaming:
     """`photos/cat.JPG` -> `photos/cat_large.JPG`: the rule of django-athumb, so that its buckets keep their URLs.
 
-    The extension is the original's own, spelled as it is, unless the thumb names a format. Keys cannot be told from
+    The extension is the original's own, spelled as it is, unless the thumb names a format, or the original is of one
+    that thumbs cannot be. Keys cannot be told from
     the names of originals, so there is neither a prefix nor a way back.
     """
 
@@ -83,10 +95,13 @@ class AthumbNaming:
         folder, slash, file_name = name.rpartition("/")
         stem, dot, extension = file_name.rpartition(".")
         if not dot:
-            stem, extension = file_name, variant.extension
-        if variant.thumb.format:
-            extension = variant.thumb.format.lower()
-        return f"{folder}{slash}{stem}_{variant.thumb_name}.{extension}"
+            stem = file_name
+        if not dot or extension.lower() in READ_ONLY_EXTENSIONS:
+            extension = variant.extension
+        for spelling in variant.thumb.spellings:
+            if canonical(spelling) == variant.format:
+                extension = spelling.lower()
+        return f"{folder}{slash}{stem}_{variant.label}.{extension}"
 
     def prefix(self, name: str) -> str | None:
         return None
@@ -95,5 +110,9 @@ class AthumbNaming:
         return None
 
 
-NAMINGS: Final[dict[str, Naming]] = {"folder": FolderNaming(), "athumb": AthumbNaming()}
+NAMINGS: Final[dict[str, Naming]] = {
+    "folder": FolderNaming(),
+    "athumb": AthumbNaming(),
+    "fingerprint": FingerprintNaming(),
+}
 """The namings that the option `naming` knows by a word."""

@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Required, TypedDict
 
-from athumb_storage.encoders import DEFAULT_QUALITY, checked_encoder, checked_quality
+from athumb_storage.encoders import DEFAULT_QUALITY, Frozen, checked_encoder, checked_quality
 from athumb_storage.exceptions import InvalidThumb, UnknownThumb
 from athumb_storage.formats import EXTENSIONS, WEB_FORMATS, FormatName, canonical, format_of_name
-from athumb_storage.geometry import CropAmount, CropWord, Size, parse_crop
+from athumb_storage.geometry import MAX_SIDE, SUBJECTS, BoxSize, CropAmount, CropSubject, CropWord, parse_crop
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-MAX_SIDE: Final = 16_383
-"""The longest side of a thumb in pixels: the most that WebP can hold."""
+_HEX_COLOUR: Final = re.compile(r"#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})", re.IGNORECASE)
+
+_COLOURS: Final = {
+    "white": "#ffffff", "silver": "#c0c0c0", "gray": "#808080", "black": "#000000", "red": "#ff0000",
+    "maroon": "#800000", "yellow": "#ffff00", "olive": "#808000", "lime": "#00ff00", "green": "#008000",
+    "aqua": "#00ffff", "teal": "#008080", "blue": "#0000ff", "navy": "#000080", "fuchsia": "#ff00ff",
+    "purple": "#800080", "orange": "#ffa500", "transparent": "#00000000",
+}  # fmt: skip
+"""The colours of CSS 2.1 (section 4.3.6), and what CSS takes for transparent."""
+
+_DENSITY_MARK: Final = re.compile(r"@\d+(\.\d+)?x$")
+"""How the label of a variant ends that has more pixels."""
 
 
 class ThumbOptions(TypedDict, total=False):
     """The options of a `Thumb`, as a project writes them: what a Thumb makes of them is narrower."""
 
-    size: Required[Size]
-    crop: CropWord | CropAmount | bool | None
+    size: Required[BoxSize]
+    crop: CropWord | CropSubject | CropAmount | bool | None
+    pad: str | None
     upscale: bool
-    format: FormatName | None
+    format: FormatName | Sequence[FormatName] | None
     quality: int | Mapping[FormatName, int] | None
     encoder: Mapping[str, Any] | None
+    densities: Sequence[int]
+    processors: Sequence[str | tuple[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,32 +54,51 @@ class Thumb:
         InvalidThumb: an option is wrong; the message names it.
     """
 
-    size: Size
-    """The box in pixels, (width, height)."""
+    size: BoxSize
+    """The box in pixels, (width, height); where a side is None, only the other counts."""
     crop: str | None = None
-    """None fits the original into the box. `True` or a place ("top", "left top", "50% 20%", "10px 0px") fills it."""
+    """None fits the original into the box. `True` or a place ("top", "left top", "50% 20%", "10px 0px") fills it;
+    "smart" with what draws the eye, "focal" with what is around a point that was chosen."""
+    pad: str | None = None
+    """A colour, or "transparent": what fills the box beside the whole original. None leaves nothing beside it."""
     upscale: bool = True
     """Whether an original smaller than the box is enlarged."""
-    format: str | None = None
-    """JPEG, PNG, GIF, WEBP or AVIF; None takes that of the original's name."""
+    format: str | tuple[str, ...] | None = None
+    """JPEG, PNG, GIF, WEBP or AVIF; or several, best first, of which the last is the plain one. None takes that of the
+    original's name."""
     quality: int | Mapping[str, int] | None = None
     """1 to 100, for the formats that have a quality, or numbers by format; None takes the format's own default."""
     encoder: Mapping[str, Mapping[str, Any]] | None = None
     """Options for Pillow's `save`, for the thumb's format or by format."""
+    densities: tuple[int, ...] = (1,)
+    """How many pixels a side are stored for each of the box, 1 among them. More than 1 never enlarges the original."""
+    processors: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    """Callables by dotted name, each with its options, that take and return a Pillow image of the thumb's size."""
 
     if TYPE_CHECKING:
 
         def __init__(self, **options: Unpack[ThumbOptions]) -> None: ...
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "size", _checked_size(self.size))
+        object.__setattr__(self, "densities", _checked_densities(self.densities))
+        object.__setattr__(self, "size", _checked_size(self.size, self.densities[-1]))
         object.__setattr__(self, "crop", _checked_crop(self.crop))
+        object.__setattr__(self, "pad", _checked_colour(self.pad))
+        self._check_sides()
         if not isinstance(self.upscale, bool):
             raise InvalidThumb(f"option 'upscale': {self.upscale!r} is neither True nor False")
         object.__setattr__(self, "format", checked_format(self.format))
         object.__setattr__(self, "quality", checked_quality(self.quality))
-        image_format = canonical(self.format) if self.format else None
+        image_format = canonical(self.format) if isinstance(self.format, str) else None
         object.__setattr__(self, "encoder", checked_encoder(self.encoder, image_format))
+        object.__setattr__(self, "processors", _checked_processors(self.processors))
+
+    def _check_sides(self) -> None:
+        for option in ("crop", "pad"):
+            if getattr(self, option) and None in self.size:
+                raise InvalidThumb(f"option {option!r}: both sides of the size are wanted, not {self.size!r}")
+        if self.crop and self.pad:
+            raise InvalidThumb("option 'pad': a crop leaves nothing to be filled")
 
     @classmethod
     def parse(cls, options: Thumb | Mapping[str, Any]) -> Thumb:
@@ -86,8 +122,8 @@ class Thumb:
             return default
         return self.quality.get(image_format, default) if isinstance(self.quality, Mapping) else self.quality
 
-    def format_for(self, name: str, fallback: str, keeps_extension: bool = False) -> str:
-        """The format this thumb has for an original called `name`: its own, else the name's, else `fallback`.
+    def formats_for(self, name: str, fallback: str, keeps_extension: bool = False) -> tuple[str, ...]:
+        """The formats this thumb has for an original called `name`: its own, else the name's, else `fallback`.
 
         Args:
             name: the original's name.
@@ -96,9 +132,30 @@ class Thumb:
                 even if no thumb would be in it otherwise.
         """
         if self.format:
-            return canonical(self.format) or fallback
+            return self._formats
         told = format_of_name(name)
-        return told if told and (keeps_extension or told in WEB_FORMATS) else fallback
+        return (told if told and (keeps_extension or told in WEB_FORMATS) else fallback,)
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Its own formats, spelled as the project did."""
+        return (self.format,) if isinstance(self.format, str) else self.format or ()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Eight digits that are others when the project writes another Thumb.
+
+        They cover what it wrote and nothing else: an option that has its default counts as not written, so that one
+        which a later release knows moves no key.
+        """
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        written = {field.name: values[field.name] for field in fields(self) if values[field.name] != field.default}
+        spelled = json.dumps(written, sort_keys=True, separators=(",", ":"), default=dict)
+        return sha256(spelled.encode()).hexdigest()[:8]
+
+    @cached_property
+    def _formats(self) -> tuple[str, ...]:
+        return tuple(canonical(spelling) or spelling for spelling in self.spellings)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,16 +172,40 @@ class Variant:
     """How many pixels it has, a side, for each pixel of the thumb's box."""
 
     @classmethod
-    def of(cls, thumb_name: str, thumb: Thumb, image_format: str) -> Variant:
+    def of(cls, thumb_name: str, thumb: Thumb, image_format: str, density: int = 1) -> Variant:
         """The variant of a thumb in a format."""
-        return cls(thumb_name=thumb_name, thumb=thumb, format=image_format, extension=EXTENSIONS[image_format])
+        extension = EXTENSIONS[image_format]
+        return cls(thumb_name=thumb_name, thumb=thumb, format=image_format, extension=extension, density=density)
+
+    @property
+    def label(self) -> str:
+        """The thumb name with the density: `large`, `large@2x`."""
+        return self.thumb_name if self.density == 1 else f"{self.thumb_name}@{self.density}x"
 
 
-def _checked_size(size: object) -> Size:
+def _checked_size(size: object, density: int) -> BoxSize:
     match size:
-        case (int(width), int(height)) if all(type(side) is int and 1 <= side <= MAX_SIDE for side in (width, height)):
-            return width, height  # True is an int, too, but no size
-    raise InvalidThumb(f"option 'size': {size!r} is not two whole numbers of pixels from 1 to {MAX_SIDE}")
+        case (int() | None as width, int() | None as height) if width or height:
+            sides = [side for side in (width, height) if side is not None]
+            # True is an int, too, but no size
+            if all(type(side) is int and 1 <= side <= MAX_SIDE for side in sides):
+                if max(sides) * density > MAX_SIDE:
+                    raise InvalidThumb(f"option 'densities': {density} times {size!r} is more than {MAX_SIDE} pixels")
+                return width, height
+    raise InvalidThumb(
+        f"option 'size': {size!r} is not two whole numbers of pixels from 1 to {MAX_SIDE}, of which one may be None"
+    )
+
+
+def _checked_densities(densities: Any) -> tuple[int, ...]:
+    is_some = isinstance(densities, Sequence) and not isinstance(densities, str)
+    numbers = tuple(densities) if is_some else ()
+    if not all(type(number) is int and 1 <= number <= 9 for number in numbers) or sorted({1, *numbers}) != sorted(
+        numbers
+    ):
+        wanted = "different whole numbers from 1 to 9, with 1 among them"
+        raise InvalidThumb(f"option 'densities': {densities!r} are not {wanted}")
+    return tuple(sorted(numbers))
 
 
 def _checked_crop(crop: object) -> str | None:
@@ -134,6 +215,8 @@ def _checked_crop(crop: object) -> str | None:
         return "center"
     if not isinstance(crop, str):
         raise InvalidThumb(f"option 'crop': {crop!r} is neither True nor a place")
+    if crop in SUBJECTS:
+        return crop
     try:
         parse_crop(crop)
     except ValueError as error:
@@ -141,13 +224,60 @@ def _checked_crop(crop: object) -> str | None:
     return crop
 
 
-def checked_format(format: object) -> str | None:  # noqa: A002, it is the option's name
-    """The format in capitals, as it was spelled (JPG stays JPG: old keys end in `.jpg` or `.jpeg`), or None."""
-    if format is None:
+def _checked_colour(colour: object) -> str | None:
+    """The colour as #rrggbb or #rrggbbaa."""
+    if colour is None:
         return None
+    if not isinstance(colour, str) or not (colour in _COLOURS or _HEX_COLOUR.fullmatch(colour)):
+        words = ", ".join(_COLOURS)
+        raise InvalidThumb(f"option 'pad': {colour!r} is neither a colour such as '#ffe4e1' nor one of {words}")
+    digits = _COLOURS.get(colour, colour).lower()[1:]
+    return f"#{digits if len(digits) > 4 else ''.join(2 * digit for digit in digits)}"
+
+
+def checked_format(format: object) -> str | tuple[str, ...] | None:  # noqa: A002, it is the option's name
+    """The format in capitals, or several; JPG stays JPG, because old keys end in `.jpg` or `.jpeg`."""
+    match format:
+        case None:
+            return None
+        case [_, *_]:
+            spellings = tuple(_checked_word(each) for each in format)
+            if len({canonical(spelling) for spelling in spellings}) < len(spellings):
+                raise InvalidThumb(f"option 'format': {format!r} has a format twice")
+            return spellings if len(spellings) > 1 else spellings[0]
+    return _checked_word(format)
+
+
+def _checked_word(format: object) -> str:  # noqa: A002, as above
     if not isinstance(format, str) or canonical(format) is None:
         raise InvalidThumb(f"option 'format': {format!r} is none of {', '.join(EXTENSIONS)}")
     return format.upper()
+
+
+def _checked_processors(processors: object) -> tuple[tuple[str, Frozen[Any]], ...]:
+    if isinstance(processors, str) or not isinstance(processors, Sequence):
+        raise InvalidThumb(f"option 'processors': {processors!r} are not several dotted names, or pairs with options")
+    return tuple(_checked_processor(each) for each in processors)
+
+
+def _checked_processor(processor: object) -> tuple[str, Frozen[Any]]:
+    options: Mapping[Any, Any] = {}
+    match processor:
+        case str():
+            path = processor
+        case (str() as path, Mapping() as options):
+            pass
+        case _:
+            raise InvalidThumb(
+                f"option 'processors': {processor!r} is no dotted name, nor one with a mapping of options"
+            )
+    if "." not in path or not all(part.isidentifier() for part in path.split(".")):
+        raise InvalidThumb(f"option 'processors': {path!r} is no dotted name")
+    for name, value in options.items():
+        if not isinstance(name, str) or not isinstance(value, str | int | float | None):
+            wanted = "an option has a name, and text, a number, True, False or None as its value"
+            raise InvalidThumb(f"option 'processors': {name!r}: {value!r} of {path}: {wanted}")
+    return path, Frozen(options)
 
 
 Thumbs = Mapping[str, Thumb | ThumbOptions] | Sequence[tuple[str, Thumb | ThumbOptions]]
@@ -217,7 +347,7 @@ class ThumbSet(Mapping[str, Thumb]):
         """This set with the thumbs of `other` added; where both have a name, `other` counts."""
         return ThumbSet({**self, **other})
 
-    def with_format(self, format: str | None) -> ThumbSet:  # noqa: A002, it is the option's name
+    def with_format(self, format: str | tuple[str, ...] | None) -> ThumbSet:  # noqa: A002, it is the option's name
         """This set, where every thumb that names no format of its own gets `format`."""
         return ThumbSet({name: replace(thumb, format=thumb.format or format) for name, thumb in self.items()})
 
@@ -237,4 +367,6 @@ def _checked_name(name: object) -> str:
     # A thumb name becomes a part of a key and of a URL, so it may not leave its folder.
     if not isinstance(name, str) or not name or not name.isprintable() or name[0] == "." or set(name) & set("/\\"):
         raise InvalidThumb(f"thumb name {name!r} is not a printable name without slashes that begins with no dot")
+    if _DENSITY_MARK.search(name):
+        raise InvalidThumb(f"thumb name {name!r} ends like that of a density; the option for these is 'densities'")
     return name

@@ -53,7 +53,7 @@ def encoded(image: Image.Image, variant: Variant, *, few_colours: bool = False) 
     """
     image_format = variant.format
     if not can_write(image_format):
-        raise RenderingError(f"thumb {variant.thumb_name!r}: the installed Pillow cannot write {image_format}")
+        raise RenderingError(f"thumb {variant.label!r}: the installed Pillow cannot write {image_format}")
     options: Mapping[str, Any] = {
         **_DEFAULTS.get(image_format, {}),
         **(variant.thumb.encoder or {}).get(image_format, {}),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from athumb_storage.exceptions import RenderingError, UploadedImageIsUnreadableE
 from athumb_storage.formats import HEAD_SIZE, MIME_TYPES, sniff
 from athumb_storage.geometry import Box, Placement, Size, as_stored, place
 from athumb_storage.rendering.encoding import encoded
+from athumb_storage.rendering.finishing import finished
 from athumb_storage.rendering.guard import PixelsInFlight, ProcessorTime
 from athumb_storage.rendering.limits import Limits
 from athumb_storage.rendering.opening import (
@@ -31,7 +33,7 @@ from athumb_storage.rendering.opening import (
 )
 from athumb_storage.rendering.plan import DECODE_SCALES, Plan, Step, make_plan
 from athumb_storage.rendering.planes import scale_of_colours
-from athumb_storage.specs import Variant
+from athumb_storage.specs import Thumb, Variant
 
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -104,8 +106,7 @@ def render(
     original = open_original(reader, image_format, limits)
     opened(original.shown_size)
     plan = _planned(original, variants)
-    by_name = {variant.thumb_name: variant for variant in variants}
-    return _in_turn(original.pixels(plan.scale), limits, partial(_thumbs, original, plan, by_name))
+    return _in_turn(original.pixels(plan.scale), limits, partial(_thumbs, original, plan, variants))
 
 
 def _in_turn(pixels: int, limits: Limits, work: Callable[[], R]) -> R:
@@ -122,22 +123,27 @@ def _in_turn(pixels: int, limits: Limits, work: Callable[[], R]) -> R:
     return held() if pixels < _LARGE else _decoders.submit(held).result()
 
 
-def _thumbs(original: Original, plan: Plan, variants: Mapping[str, Variant]) -> list[Rendered]:
-    spent, orientation = original.spent, original.orientation
-    colours = scale_of_colours(original.image, plan, variants.values()) if original.header.is_whole else None
+def _thumbs(original: Original, plan: Plan, variants: Sequence[Variant]) -> list[Rendered]:
+    spent, orientation = original.spent, original.orientation  # of which the decoder leaves nothing
+    colours = scale_of_colours(original.image, plan, variants) if original.header.is_whole else None
     with reading(), spent.counted():
         decoded = decode_in_planes(original, colours, _workers) if colours else decode(original, plan.scale)
-    has_png = any(variant.format == "PNG" for variant in variants.values())
+    has_png = any(variant.format == "PNG" for variant in variants)
     few_colours = has_png and _has_few_colours(original.image, decoded.image)
+    by_label: dict[str, list[Variant]] = {}
+    for variant in variants:
+        by_label.setdefault(variant.label, []).append(variant)
     done: list[Rendered] = []
     running: list[Future[Rendered]] = []
     for step, scaled in _scaled(decoded.image, plan, spent):
-        variant = variants[step.thumb_name]
-        finish = partial(_finished, decoded, step, scaled, orientation, variant, spent, few_colours)
-        if scaled.width * scaled.height < _SMALL:
-            done.append(finish())
-        else:
-            running.append(_workers.submit(finish))
+        same = by_label[step.label]
+        picture = _Picture(partial(_finished, decoded, step, scaled, orientation, same[0].thumb))
+        for variant in same:
+            write = partial(_encoded, picture, variant, spent, few_colours)
+            if scaled.width * scaled.height < _SMALL:
+                done.append(write())
+            else:
+                running.append(_workers.submit(write))
     return done + [job.result() for job in running]
 
 
@@ -194,7 +200,8 @@ def shown_size(reader: BinaryIO, formats: Collection[str] = tuple(MIME_TYPES)) -
 def _planned(original: Original, variants: Sequence[Variant]) -> Plan:
     shown, orientation, stored = original.shown_size, original.orientation, original.stored_size
     placements: dict[str, Placement] = {
-        variant.thumb_name: as_stored(place(shown, variant.thumb), orientation, stored) for variant in variants
+        variant.label: as_stored(place(shown, variant.thumb, variant.density), orientation, stored)
+        for variant in variants
     }
     return make_plan(placements, scaled_decode=original.can_be_scaled)
 
@@ -210,9 +217,9 @@ def _scaled(decoded: Image.Image, plan: Plan, spent: ProcessorTime) -> Iterator[
                 cores = _workers.size if step.source is None else 1
                 scaled = _resized(sources[step.source], step.size, step.box, cores, spent)
             except PILLOWS as error:
-                raise translated(error, RenderingError(f"thumb {step.thumb_name!r} cannot be scaled")) from error
-        if step.thumb_name in needed:
-            sources[step.thumb_name] = scaled
+                raise translated(error, RenderingError(f"thumb {step.label!r} cannot be scaled")) from error
+        if step.label in needed:
+            sources[step.label] = scaled
         yield step, scaled
 
 
@@ -250,22 +257,35 @@ def _has_few_colours(image: Image.Image, decoded: Image.Image) -> bool:
     return image.mode in ("1", "P") or (decoded.mode in ("RGB", "RGBa") and decoded.getcolors(256) is not None)
 
 
-def _finished(
-    decoded: Decoded,
-    step: Step,
-    scaled: Image.Image,
-    orientation: int,
-    variant: Variant,
-    spent: ProcessorTime,
-    few_colours: bool,
-) -> Rendered:
+class _Picture:
+    """The finished pixels of a thumb, which several threads encode: the first of them makes them."""
+
+    def __init__(self, make: Callable[[], Image.Image]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._image: Image.Image | None = None
+
+    def get(self) -> Image.Image:
+        with self._lock:
+            if self._image is None:
+                self._image = self._make()
+            return self._image
+
+
+def _finished(decoded: Decoded, step: Step, scaled: Image.Image, orientation: int, thumb: Thumb) -> Image.Image:
+    """What was scaled, with its colours, upright, and with what the thumb wants besides."""
+    image = decoded.coloured(scaled, step.shown)
+    if orientation > 1:
+        image = image.transpose(_TURNS[orientation])
+    return finished(image, thumb, step.canvas)
+
+
+def _encoded(picture: _Picture, variant: Variant, spent: ProcessorTime, few_colours: bool) -> Rendered:
     with spent.counted():
         try:
-            image = decoded.coloured(scaled, step.shown)
-            if orientation > 1:
-                image = image.transpose(_TURNS[orientation])
+            image = picture.get()
             data = encoded(image, variant, few_colours=few_colours)
         except PILLOWS as error:
-            cause = f"thumb {variant.thumb_name!r} cannot be encoded as {variant.format}"
+            cause = f"thumb {variant.label!r} cannot be encoded as {variant.format}"
             raise translated(error, RenderingError(cause)) from error
     return Rendered(variant, data, image.size)

@@ -23,16 +23,19 @@ REUSE_MARGIN: Final = 1.2
 
 @dataclass(frozen=True)
 class Step:
-    """One thumb of a plan: scale the box `box` of `source` to `size`."""
+    """The pixels of one thumb in one density: scale the box `box` of `source` to `size`."""
 
-    thumb_name: str
+    label: str
+    """That of its variants: the thumb name, with the density."""
     source: str | None
-    """The thumb name of the larger thumb it is scaled from; None is the decoded original."""
+    """The label of the larger thumb it is scaled from; None is the decoded original."""
     size: Size
     box: Box
     """In pixels of the source."""
     shown: Box
     """The same in pixels of the decoded original."""
+    canvas: Size | None = None
+    """The size of the whole thumb, upright, where something is to be filled beside the box."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +46,22 @@ class Plan:
     steps: tuple[Step, ...]
 
 
-def make_plan(placements: Mapping[str, Placement], *, scaled_decode: bool) -> Plan:
+def make_plan(placements: Mapping[str, Placement], *, scaled_decode: bool, scale: int | None = None) -> Plan:
     """The plan that touches the fewest pixels while each thumb keeps enough of them to be scaled from.
 
     Args:
-        placements: thumb name -> its placement on the original, in pixels as they are stored.
+        placements: label -> its placement on the original, in pixels as they are stored.
         scaled_decode: whether the original's format can be decoded at a fraction of its size.
+        scale: at which fraction it was decoded already, if it was.
     """
     largest_first = sorted(placements.items(), key=lambda item: item[1].size[0] * item[1].size[1], reverse=True)
-    scale = _decode_scale(placements) if scaled_decode else 1
+    if scale is None:
+        scale = _decode_scale(placements) if scaled_decode else 1
     done: list[tuple[str, Placement]] = []
     steps = []
-    for name, placement in largest_first:
-        steps.append(_step(name, placement, done, scale))
-        done.append((name, placement))
+    for label, placement in largest_first:
+        steps.append(_step(label, placement, done, scale))
+        done.append((label, placement))
     return Plan(scale, tuple(steps))
 
 
@@ -71,13 +76,13 @@ def _densities(placement: Placement) -> tuple[float, float]:
     return (right - left) / placement.size[0], (bottom - top) / placement.size[1]
 
 
-def _step(name: str, placement: Placement, done: list[tuple[str, Placement]], scale: int) -> Step:
+def _step(label: str, placement: Placement, done: list[tuple[str, Placement]], scale: int) -> Step:
     left, top, right, bottom = (side / scale for side in placement.box)
     shown = left, top, right, bottom
-    for source_name, source in reversed(done):  # the smallest that will do
+    for source_label, source in reversed(done):  # the smallest that will do
         if _can_serve(source, placement):
-            return Step(name, source_name, placement.size, _box_on(source, placement.box), shown)
-    return Step(name, None, placement.size, shown, shown)
+            return Step(label, source_label, placement.size, _box_on(source, placement.box), shown, placement.canvas)
+    return Step(label, None, placement.size, shown, shown, placement.canvas)
 
 
 def _can_serve(source: Placement, wanted: Placement) -> bool:

@@ -136,25 +136,44 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
 
     # Where a thumb lives
 
-    def thumb_key(self, name: str | None, thumb: str | Thumb) -> str:
-        """Where the thumb of the original `name` is stored, as a storage name.
-
-        Raises:
-            ValueError: `name` is empty.
-            UnknownThumb: no such thumb is configured.
-            AmbiguousThumb: this storage is bound to no field, and its fields define that thumb differently.
-        """
-        name = _named(name)
-        return self.options.naming.key(name, self._lookup.variant(name, thumb))
-
-    def url_for_thumb(
-        self, name: str | None, thumb: str | Thumb, *, force_ssl: bool = False, cache_bust: bool = True, **options: Any
+    def thumb_key(
+        self,
+        name: str | None,
+        thumb: str | Thumb,
+        format: FormatName | None = None,  # noqa: A002, it is the option's name
+        density: int = 1,
     ) -> str:
-        """The URL of a thumb, or of the placeholder of an original without thumbs. It is string work: nobody is asked.
+        """Where the thumb of the original `name` is stored, as a storage name.
 
         Args:
             name: the original's name, as a field's file has it.
             thumb: a thumb name or a Thumb.
+            format: one of the formats that the thumb lists; None is the plain one, the last.
+            density: one of its densities.
+
+        Raises:
+            ValueError: `name` is empty.
+            UnknownThumb: no such thumb is configured, or not in that format or density.
+            AmbiguousThumb: this storage is bound to no field, and its fields define that thumb differently.
+        """
+        name = _named(name)
+        return self.options.naming.key(name, self._lookup.variant(name, thumb, format, density))
+
+    def url_for_thumb(
+        self,
+        name: str | None,
+        thumb: str | Thumb,
+        format: FormatName | None = None,  # noqa: A002, it is the option's name
+        density: int = 1,
+        *,
+        force_ssl: bool = False,
+        cache_bust: bool = True,
+        **options: Any,
+    ) -> str:
+        """The URL of a thumb, or of the placeholder of an original without thumbs. It is string work: nobody is asked.
+
+        Args:
+            name, thumb, format, density: as for `thumb_key`.
             force_ssl: make it https where it would be http.
             cache_bust: add the setting `MEDIA_CACHE_BUSTER`, if there is one.
             options: passed on to the storage's `url()`, such as `expire` on S3.
@@ -164,7 +183,7 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
             UnknownThumb, AmbiguousThumb: as `thumb_key` does.
         """
         name = _named(name)
-        variant = self._lookup.variant(name, thumb)
+        variant = self._lookup.variant(name, thumb, format, density)
         own = self.options
         if own.placeholder_url is not None and is_marked(name):
             return own.placeholder_url
@@ -276,7 +295,7 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
             source.content.content_type = MIME_TYPES[image_format]  # the client's word does not count
         return super()._save(name, source.content)  # type: ignore[misc,no-any-return]  # every storage has one
 
-    def _write_thumb(self, key: str, data: bytes, content_type: str, *, replace: bool) -> str:
+    def _write_thumb(self, key: str, data: bytes, content_type: str, *, replace: bool, immutable: bool = False) -> str:
         """Store a thumb at exactly this key; the key.
 
         Args:
@@ -284,6 +303,7 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
             data: its bytes.
             content_type: what they are.
             replace: whether it takes the place of what may be there.
+            immutable: whether what is stored here stays as it is, so that it may be cached for ever.
 
         Raises:
             FileExistsError: something is there that is not to be replaced.
@@ -348,8 +368,8 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
             only: the thumb names wanted; None is all.
 
         Returns:
-            Thumb name -> thumb key of each that was generated; none for a file that is not an image, unless only
-            images are accepted.
+            Thumb name -> thumb key of the plain variant of each that was generated; none for a file that is not an
+            image, unless only images are accepted.
 
         Raises:
             ValueError: `name` is empty.

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from athumb_storage import conf
 from athumb_storage.exceptions import AmbiguousThumb, UnknownThumb
+from athumb_storage.formats import canonical
 from athumb_storage.specs import Thumb, ThumbSet, Variant
 from athumb_storage.storages.options import OnError, StorageOptions
 
@@ -62,7 +63,7 @@ class ThumbLookup:
         self._storage = weakref.ref(storage)
         self._options = options
         self._overlaid = ThumbSet(), field_thumbs or ThumbSet()
-        self._variants: dict[str | Thumb, tuple[str, Thumb, dict[str, Variant]]] = {}
+        self._variants: dict[str | Thumb, tuple[str, Thumb, dict[tuple[str, int], Variant]]] = {}
         self._generation = -1
 
     @property
@@ -104,30 +105,53 @@ class ThumbLookup:
             raise AmbiguousThumb(f"Thumb {thumb!r} is not the same in {', '.join(found)}: ask the field's own storage.")
         return next(iter(found.values()))
 
-    def variant(self, name: str, thumb: str | Thumb) -> Variant:
+    def variant(
+        self,
+        name: str,
+        thumb: str | Thumb,
+        format: str | None = None,  # noqa: A002, it is the option's name
+        density: int = 1,
+    ) -> Variant:
         """The variant that `thumb` has for an original called `name`; remembered until thumbs are defined anew.
 
+        Args:
+            name: the original's name.
+            thumb: a thumb name or a Thumb.
+            format: one of the thumb's formats; None is the plain one.
+            density: one of its densities.
+
         Raises:
-            UnknownThumb, AmbiguousThumb: as `resolve_thumb`.
+            UnknownThumb: there is no such thumb, or not in that format or density.
+            AmbiguousThumb: as `resolve_thumb`.
         """
         if self._generation != conf.generation:
             self._generation, self._variants = conf.generation, {}
         try:
-            thumb_name, spec, by_format = self._variants[thumb]
+            thumb_name, spec, found = self._variants[thumb]
         except (KeyError, TypeError):  # not looked up yet, or nothing that can be a thumb
-            thumb_name, spec, by_format = self._variants[thumb] = *self.resolve_thumb(thumb), {}
+            thumb_name, spec, found = self._variants[thumb] = *self.resolve_thumb(thumb), {}
         own = self._options
-        image_format = spec.format_for(name, own.fallback_format, own.keeps_extension)
+        formats = spec.formats_for(name, own.fallback_format, own.keeps_extension)
+        wanted = formats[-1] if format is None else canonical(format)
+        if wanted not in formats:
+            raise UnknownThumb(format, formats, f"format of thumb {thumb_name!r}")
         try:
-            return by_format[image_format]
+            return found[wanted, density]
         except KeyError:
-            return by_format.setdefault(image_format, Variant.of(thumb_name, spec, image_format))
+            if density not in spec.densities:
+                raise UnknownThumb(density, spec.densities, f"density of thumb {thumb_name!r}") from None
+            return found.setdefault((wanted, density), Variant.of(thumb_name, spec, wanted, density))
 
     def variants(self, name: str, thumbs: Mapping[str, Thumb] | None = None) -> list[Variant]:
         """What is stored of these thumbs, by default of all, for an original called `name`."""
         wanted = self.thumbs if thumbs is None else thumbs
         told = name, self._options.fallback_format, self._options.keeps_extension
-        return [Variant.of(thumb_name, thumb, thumb.format_for(*told)) for thumb_name, thumb in wanted.items()]
+        return [
+            Variant.of(thumb_name, thumb, image_format, density)
+            for thumb_name, thumb in wanted.items()
+            for image_format in thumb.formats_for(*told)
+            for density in thumb.densities
+        ]
 
     def keys(self, name: str, thumbs: Mapping[str, Thumb] | None = None) -> list[str]:
         """Where these are stored."""

@@ -65,7 +65,7 @@ class FileSystemThumbnailStorage(ThumbnailStorageMixin, FileSystemStorage):
         with source.open() as reader:
             return self._moved_into_place(name, File(reader), replace=self._replaces)
 
-    def _write_thumb(self, key: str, data: bytes, content_type: str, *, replace: bool) -> str:
+    def _write_thumb(self, key: str, data: bytes, content_type: str, *, replace: bool, immutable: bool = False) -> str:
         return self._moved_into_place(key, ContentFile(data), replace=replace)
 
     def _moved_into_place(self, name: str, content: File[Any], *, replace: bool) -> str:

@@ -11,14 +11,14 @@ from athumb_storage import conf
 from athumb_storage.formats import EXTENSIONS, MIME_TYPES, FormatName, canonical
 from athumb_storage.naming import NAMINGS, Naming
 from athumb_storage.rendering import Limits
-from athumb_storage.specs import ThumbSet, ThumbsOrNone
+from athumb_storage.specs import ThumbSet, ThumbsOrNone, Variant
 
 OnError = Literal["raise", "skip"]
 """What becomes of an image whose thumbs cannot be made."""
 
 ON_ERROR: Final[tuple[OnError, ...]] = get_args(OnError)
 
-NamingWord = Literal["folder", "athumb"]
+NamingWord = Literal["folder", "athumb", "fingerprint"]
 """The namings that have words."""
 
 
@@ -52,7 +52,7 @@ class StorageOptions:
     thumbs: ThumbSet | None = None
     """The storage's own thumbs, or what makes a ThumbSet; None takes those of the setting `ATHUMB_THUMBS`."""
     naming: Naming = NAMINGS["folder"]
-    """"folder", "athumb", or an object with the methods of `naming.Naming`."""
+    """"folder", "athumb", "fingerprint", or an object with the methods of `naming.Naming`."""
     fallback_format: str = "JPEG"
     """The format of a thumb where neither its Thumb nor the original's name tells one."""
     allowed_formats: frozenset[str] = frozenset(MIME_TYPES)
@@ -81,6 +81,10 @@ class StorageOptions:
     def keeps_extension(self) -> bool:
         """Whether the key of a thumb that names no format has the extension of its original."""
         return bool(getattr(self.naming, "keeps_extension", False))
+
+    def is_immutable(self, variant: Variant) -> bool:
+        """Whether what is stored for this variant stays as it is, as long as its original does."""
+        return bool(getattr(self.naming, "has_fingerprints", False)) and variant.thumb.crop != "focal"
 
     @property
     def limits(self) -> Limits:

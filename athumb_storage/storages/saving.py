@@ -54,7 +54,7 @@ class Storage(journals.Storage, Protocol):
     def _refuse_long(self, keys: Iterable[str]) -> None: ...
     def get_alternative_name(self, file_root: str, file_ext: str) -> str: ...
     def _write_upload(self, name: str, source: Source, image_format: str | None) -> str: ...
-    def _write_thumb(self, key: str, data: bytes, content_type: str, *, replace: bool) -> str: ...
+    def _write_thumb(self, key: str, data: bytes, content_type: str, *, replace: bool, immutable: bool) -> str: ...
     def _list_folder(self, folder: str) -> list[str] | None: ...
 
 
@@ -194,13 +194,31 @@ def store_thumbs(
         journal.undo()
         name = journal.record(storage._threads.submit(write, name)).result()
     replace = write is None or not _claims_keys(storage)
-    for thumb in thumbs:
-        key = storage.options.naming.key(name, thumb.variant)
+    for key, thumb in _keyed(storage, name, thumbs).items():
         content_type = MIME_TYPES[thumb.variant.format]
-        job = storage._threads.submit(storage._write_thumb, key, thumb.data, content_type, replace=replace)
+        immutable = storage.options.is_immutable(thumb.variant) and not storage._replaces
+        write_thumb = partial(storage._write_thumb, replace=replace, immutable=immutable)
+        job = storage._threads.submit(write_thumb, key, thumb.data, content_type)
         journal.record(job, ours=key if replace else None)
     journal.wait()
     return name
+
+
+def _keyed(storage: Storage, name: str, thumbs: Iterable[Rendered]) -> dict[str, Rendered]:
+    """The thumbs by where they are stored.
+
+    Raises:
+        AthumbError: the project's own naming puts two of them at one key.
+    """
+    keyed: dict[str, Rendered] = {}
+    for thumb in thumbs:
+        key = storage.options.naming.key(name, thumb.variant)
+        if key in keyed:
+            one, other = keyed[key].variant, thumb.variant
+            both = f"{one.label} in {one.format} and {other.label} in {other.format}"
+            raise AthumbError(f"The naming gives the same key to {both}: {shown(key)}")
+        keyed[key] = thumb
+    return keyed
 
 
 def store_without_thumbs(storage: Storage, name: str, write: Write, journal: Journal, error: Exception) -> str:
@@ -277,7 +295,8 @@ def generate(
         store_thumbs(storage, name, _rendered(storage, name, source, image_format, variants), None, journal, name)
     finally:
         journal.cancel_and_wait()
-    return {variant.thumb_name: storage.options.naming.key(name, variant) for variant in variants}
+    plain = [variant for variant in variants if variant.density == 1]  # of several formats the last counts
+    return {variant.thumb_name: storage.options.naming.key(name, variant) for variant in plain}
 
 
 def _rendered(

@@ -61,7 +61,7 @@ def _check_thumbs(storage, name, data):
     for thumb_name, thumb in storage.thumbs.items():
         image = image_in(storage, keys[thumb_name])
         options = storage.options
-        wanted = thumb.format_for(name, options.fallback_format, options.keeps_extension)
+        wanted = thumb.formats_for(name, options.fallback_format, options.keeps_extension)[-1]
         assert image.format == wanted, f"{thumb_name} is {image.format}"
         assert image.size == place(size, thumb).size, f"{thumb_name} is {image.size} of {size}"
 

@@ -1,8 +1,9 @@
-"""Both namings, and the way back."""
+"""The namings, and the way back."""
 
 import pytest
 
 from athumb_storage import Thumb
+from athumb_storage.formats import canonical
 from athumb_storage.naming import NAMINGS, AthumbNaming, FolderNaming, Naming, is_marked, marked, unmarked
 from athumb_storage.specs import Variant
 
@@ -85,8 +86,21 @@ def test_originals_that_differ_only_by_extension_share_no_thumb():
 )
 def test_the_rules_of_the_seed_library(name, format_, extension, key):
     thumb = Thumb(size=(9, 9), format=format_)
-    variant = Variant(thumb_name="large", thumb=thumb, format="JPEG", extension=extension)
+    written = canonical(extension)
+    variant = Variant(thumb_name="large", thumb=thumb, format=written, extension=extension)
     assert AthumbNaming().key(name, variant) == key
+
+
+@pytest.mark.parametrize(
+    ("density", "key"), [(1, "photos/cat.png.thumbs/large.{}.webp"), (2, "photos/cat.png.thumbs/large@2x.{}.webp")]
+)
+def test_the_fingerprint_of_the_thumb_stands_before_the_extension(density, key):
+    thumb = Thumb(size=(9, 9), densities=(1, 2))
+    naming = NAMINGS["fingerprint"]
+    found = naming.key("photos/cat.png", Variant.of("large", thumb, "WEBP", density))
+    assert found == key.format(thumb.fingerprint)
+    assert naming.prefix("photos/cat.png") == "photos/cat.png.thumbs/"
+    assert naming.original(found) == "photos/cat.png"
 
 
 def test_the_seed_library_has_no_way_back():

@@ -122,7 +122,7 @@ ROOMS = [
         "signals",
         "uploads",
     },
-    {"rendering"},
+    {"rendering", "processors"},
     {"storages"},
     {"transactions", "validators", "forms"},
     {"fields"},
@@ -188,7 +188,7 @@ def test_imports_point_one_way(path):
 def test_only_rendering_knows_pillow_and_the_core_no_contrib(path):
     imported = imports_of(path)
     own = room_of(module_of(path))
-    assert own in ("rendering", "contrib") or "PIL" not in top_levels(imported)
+    assert own in ("rendering", "processors", "contrib") or "PIL" not in top_levels(imported)
     assert own == "contrib" or not any(module.startswith("athumb_storage.contrib") for module in imported)
     assert own == "contrib" or "pytest" not in top_levels(imported)
     assert own == "storages" or not {"boto3", "botocore", "storages"} & top_levels(imported)

@@ -46,7 +46,9 @@ def test_sizes_are_kept_as_a_tuple(size):
         (50, 0),
         (-1, 50),
         (50.0, 50),
-        (50, None),
+        (None, None),
+        (None, 0),
+        (True, None),
         ("50", "50"),
         (True, True),
         (MAX_SIDE + 1, 5),
@@ -139,7 +141,7 @@ def test_a_wrong_upscale_is_named(upscale):
 def test_formats(given, kept, canonical):
     thumb = Thumb(size=(9, 9), format=given)
     assert thumb.format == kept
-    assert thumb.format_for("cat.bmp", "PNG") == canonical
+    assert thumb.formats_for("cat.bmp", "PNG") == (canonical,)
 
 
 @pytest.mark.parametrize("format_", ["", "HEIC", "svg", ".jpg", 3, True])
@@ -237,7 +239,7 @@ def test_wrong_options_of_an_encoder_are_named(options, error):
     ],
 )
 def test_the_format_follows_the_name_and_then_the_fallback(name, expected):
-    assert Thumb(size=(9, 9)).format_for(name, "WEBP") == expected
+    assert Thumb(size=(9, 9)).formats_for(name, "WEBP") == (expected,)
 
 
 @pytest.mark.parametrize(
@@ -245,8 +247,8 @@ def test_the_format_follows_the_name_and_then_the_fallback(name, expected):
     [("a.bmp", "BMP"), ("a.TIF", "TIFF"), ("a.tiff", "TIFF"), ("a.jpg", "JPEG"), ("a.gz", "WEBP"), ("a", "WEBP")],
 )
 def test_an_extension_that_is_kept_tells_every_format(name, expected):
-    assert Thumb(size=(9, 9)).format_for(name, "WEBP", keeps_extension=True) == expected
-    assert Thumb(size=(9, 9), format="png").format_for(name, "WEBP", keeps_extension=True) == "PNG"
+    assert Thumb(size=(9, 9)).formats_for(name, "WEBP", keeps_extension=True) == (expected,)
+    assert Thumb(size=(9, 9), format="png").formats_for(name, "WEBP", keeps_extension=True) == ("PNG",)
 
 
 def test_a_thumb_is_frozen_and_hashable():
@@ -276,7 +278,7 @@ def test_parse_wants_a_mapping(options):
 
 def test_an_unknown_option_is_named_with_those_that_exist():
     with pytest.raises(
-        InvalidThumb, match=r"option 'cropp' is unknown; the options are .*size, crop, upscale, format, quality"
+        InvalidThumb, match=r"option 'cropp' is unknown; the options are .*size, crop, pad, upscale, format, quality"
     ):
         Thumb.parse({"size": (9, 9), "cropp": True})
 
@@ -475,3 +477,167 @@ def test_the_types_name_the_formats_there_are():
 
 def test_an_amount_is_a_string():
     assert type(CropAmount("50% 20%")) is str
+
+
+# Several formats, densities, pads, processors
+
+
+def test_several_formats_best_first():
+    thumb = Thumb(size=(9, 9), format=["avif", "webp", "jpg"])
+    assert thumb.format == ("AVIF", "WEBP", "JPG")
+    assert thumb.formats_for("cat.png", "PNG") == ("AVIF", "WEBP", "JPEG")
+
+
+def test_one_format_is_the_same_alone_or_in_a_tuple():
+    assert Thumb(size=(9, 9), format=("webp",)) == Thumb(size=(9, 9), format="WEBP")
+
+
+@pytest.mark.parametrize(
+    ("format_", "words"),
+    [
+        (("JPG", "WEBP", "jpeg"), "twice"),
+        (("WEBP", "tga"), "'tga' is none of"),
+        ((), r"\(\) is none of"),
+        (("",), "''"),
+    ],
+)
+def test_wrong_formats_are_named(format_, words):
+    with pytest.raises(InvalidThumb, match=f"option 'format': .*{words}"):
+        Thumb(size=(9, 9), format=format_)
+
+
+def test_options_by_format_are_wanted_for_the_encoder_of_several():
+    with pytest.raises(InvalidThumb, match="option 'encoder': options by format"):
+        Thumb(size=(9, 9), format=("WEBP", "JPEG"), encoder={"method": 3})
+    thumb = Thumb(size=(9, 9), format=("WEBP", "JPEG"), encoder={"WEBP": {"method": 3}}, quality={"JPEG": 70})
+    assert (thumb.quality_for("JPEG"), thumb.quality_for("WEBP")) == (70, 85)
+
+
+def test_the_format_of_a_field_may_be_several():
+    thumbs = ThumbSet({"a": {"size": (9, 9)}, "b": {"size": (9, 9), "format": "PNG"}}).with_format(("WEBP", "JPEG"))
+    assert [thumb.format for thumb in thumbs.values()] == [("WEBP", "JPEG"), "PNG"]
+
+
+def test_densities_are_sorted():
+    assert Thumb(size=(9, 9), densities=[2, 1]).densities == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "densities", [(), (2,), (1, 1), (1, 0), (1, 10), (1, 1.5), (1, True), 2, "12", None, (1, None)]
+)
+def test_wrong_densities_are_named(densities):
+    with pytest.raises(InvalidThumb, match=r"option 'densities': .* are not different whole numbers from 1 to 9"):
+        Thumb(size=(9, 9), densities=densities)
+
+
+def test_a_density_may_not_pass_the_longest_side():
+    with pytest.raises(InvalidThumb, match=r"option 'densities': 2 times \(9000, 9\) is more than 16383 pixels"):
+        Thumb(size=(9000, 9), densities=(1, 2))
+
+
+@pytest.mark.parametrize("name", ["large@2x", "@3x", "large@1.5x", "a@10x"])
+def test_a_thumb_name_may_not_end_like_a_density(name):
+    with pytest.raises(InvalidThumb, match="ends like that of a density"):
+        ThumbSet({name: {"size": (9, 9)}})
+
+
+@pytest.mark.parametrize("name", ["large@2", "2x", "a@2x.b", "large@x"])
+def test_other_thumb_names_may(name):
+    assert list(ThumbSet({name: {"size": (9, 9)}})) == [name]
+
+
+def test_a_side_may_be_none():
+    assert Thumb(size=(800, None)).size == (800, None)
+    assert Thumb(size=(None, 800)).size == (None, 800)
+
+
+@pytest.mark.parametrize("option", [{"crop": True}, {"crop": "smart"}, {"pad": "white"}])
+@pytest.mark.parametrize("size", [(9, None), (None, 9)])
+def test_what_fills_a_box_wants_both_sides(option, size):
+    with pytest.raises(InvalidThumb, match=f"option '{next(iter(option))}': both sides of the size are wanted"):
+        Thumb(size=size, **option)
+
+
+@pytest.mark.parametrize(
+    ("pad", "kept"),
+    [
+        ("white", "#ffffff"),
+        ("#FFE4E1", "#ffe4e1"),
+        ("#fa0", "#ffaa00"),
+        ("#fa08", "#ffaa0088"),
+        ("#01020304", "#01020304"),
+        ("transparent", "#00000000"),
+        (None, None),
+    ],
+)
+def test_pads(pad, kept):
+    assert Thumb(size=(9, 9), pad=pad).pad == kept
+
+
+@pytest.mark.parametrize("pad", ["", "whit", "fff", "#ff", "#fffff", "#ggg", 0, (0, 0, 0), True])
+def test_a_wrong_pad_is_named(pad):
+    with pytest.raises(InvalidThumb, match=r"option 'pad': .* is neither a colour"):
+        Thumb(size=(9, 9), pad=pad)
+
+
+def test_a_pad_and_a_crop_are_too_much():
+    with pytest.raises(InvalidThumb, match="option 'pad': a crop leaves nothing"):
+        Thumb(size=(9, 9), pad="white", crop=True)
+
+
+def test_processors_have_options():
+    thumb = Thumb(size=(9, 9), processors=["a.b", ("c.d", {"x": 1, "y": "z"})])
+    assert thumb.processors == (("a.b", {}), ("c.d", {"x": 1, "y": "z"}))
+    assert hash(thumb) == hash(Thumb(size=(9, 9), processors=[("a.b", {}), ("c.d", {"y": "z", "x": 1})]))
+
+
+@pytest.mark.parametrize(
+    "processors",
+    [
+        "a.b",
+        3,
+        None,
+        ["a"],
+        [""],
+        ["a..b"],
+        ["a b.c"],
+        [("a.b",)],
+        [("a.b", 3)],
+        [("a.b", {"x": []})],
+        [("a.b", {1: 2})],
+    ],
+)
+def test_wrong_processors_are_named(processors):
+    with pytest.raises(InvalidThumb, match="option 'processors'"):
+        Thumb(size=(9, 9), processors=processors)
+
+
+# Fingerprints. None of these lines may ever change: pages, mails and caches have URLs with them.
+
+FINGERPRINTS = [
+    ({"size": (200, 100)}, "41ebcd0a"),
+    ({"size": (200, 100), "crop": True}, "69fc3061"),
+    ({"size": (200, 100), "crop": "focal"}, "36e710b3"),
+    ({"size": (200, None), "upscale": False}, "800f6e07"),
+    ({"size": (200, 100), "pad": "white"}, "5c1c857e"),
+    ({"size": (200, 100), "format": "JPG"}, "9aa8d5cc"),
+    ({"size": (200, 100), "format": ("AVIF", "WEBP", "JPEG"), "densities": (1, 2)}, "21ce4890"),
+    ({"size": (200, 100), "quality": 80}, "63aeae24"),
+    ({"size": (200, 100), "quality": {"WEBP": 80, "JPEG": 90}}, "934004e4"),
+    ({"size": (200, 100), "encoder": {"AVIF": {"speed": 6}}}, "80ba2b81"),
+    ({"size": (200, 100), "processors": (("a.b", {"text": "größe", "share": 0.25}), "c.d")}, "06f00243"),
+]
+
+
+@pytest.mark.parametrize(("options", "fingerprint"), FINGERPRINTS)
+def test_no_fingerprint_has_moved(options, fingerprint):
+    assert Thumb(**options).fingerprint == fingerprint
+
+
+def test_what_is_the_same_has_the_same_fingerprint():
+    same = [
+        Thumb(size=(200, 100)),
+        Thumb(size=[200, 100], crop=False, upscale=True, densities=[1], processors=[], quality=None),
+    ]
+    assert len({thumb.fingerprint for thumb in same}) == 1
+    assert len({Thumb(**options).fingerprint for options, _ in FINGERPRINTS}) == len(FINGERPRINTS)

@@ -13,7 +13,10 @@ except ImportError as error:
 
 # Without that, a failed assertion would not show its values: pytest rewrites only a project's own tests by itself.
 pytest.register_assert_rewrite(
-    *(f"{__name__}.{theme}" for theme in ("saving", "failing", "deleting", "generating", "naming", "options"))
+    *(
+        f"{__name__}.{theme}"
+        for theme in ("saving", "failing", "deleting", "generating", "naming", "options", "variants")
+    )
 )
 
 from athumb_storage.contrib.testing.base import KEYS, THUMBS, MakeStorage  # noqa: E402, they are rewritten from here on

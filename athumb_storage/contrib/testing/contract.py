@@ -8,10 +8,17 @@ from athumb_storage.contrib.testing.generating import GeneratingContract
 from athumb_storage.contrib.testing.naming import NamingContract
 from athumb_storage.contrib.testing.options import OptionsContract
 from athumb_storage.contrib.testing.saving import SavingContract
+from athumb_storage.contrib.testing.variants import VariantsContract
 
 
 class StorageContract(
-    SavingContract, FailingContract, DeletingContract, GeneratingContract, NamingContract, OptionsContract
+    SavingContract,
+    FailingContract,
+    DeletingContract,
+    GeneratingContract,
+    NamingContract,
+    OptionsContract,
+    VariantsContract,
 ):
     """Tests of what every storage with thumbs does.
 

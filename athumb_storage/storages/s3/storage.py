@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 _LONGEST_KEY: Final = 1024
 """How many bytes a key may have: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
 
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+"""What caches are told of a file that stays as it is (RFC 8246)."""
+
 _BATCH: Final = 1000
 """How many keys one DeleteObjects request takes."""
 
@@ -195,9 +198,9 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
             raise FileExistsError(f"{target.name!r} is taken")
         return {}
 
-    def _write_thumb(self, key: str, data: bytes, content_type: str, *, replace: bool) -> str:
+    def _write_thumb(self, key: str, data: bytes, content_type: str, *, replace: bool, immutable: bool = False) -> str:
         target = self._target(key)
-        parameters = self._with_defaults(target.key, {})
+        parameters = {**({"CacheControl": _FOR_EVER} if immutable else {}), **self._with_defaults(target.key, {})}
         parameters |= {"ContentType": content_type, **self.thumb_object_parameters}
         if self._is_to_be_zipped(parameters):
             data = gzip.compress(data, mtime=0)

@@ -86,14 +86,14 @@ class CutsOff(InMemoryThumbnailStorage):
 class MixesThumbsUp(InMemoryThumbnailStorage):
     _first = None
 
-    def _write_thumb(self, key, data, content_type, *, replace):
+    def _write_thumb(self, key, data, content_type, **options):
         self._first = self._first or data
-        return super()._write_thumb(key, self._first, content_type, replace=replace)
+        return super()._write_thumb(key, self._first, content_type, **options)
 
 
 class LeavesOneThumbOut(InMemoryThumbnailStorage):
-    def _write_thumb(self, key, data, content_type, *, replace):
-        return key if "square" in key else super()._write_thumb(key, data, content_type, replace=replace)
+    def _write_thumb(self, key, data, content_type, **options):
+        return key if "square" in key else super()._write_thumb(key, data, content_type, **options)
 
 
 class NamesOtherKeys(InMemoryThumbnailStorage):

@@ -46,18 +46,18 @@ def boxes_on_the_original(plan):
     boxes, sizes = {}, {}
     for step in plan.steps:
         if step.source is None:
-            boxes[step.thumb_name] = tuple(edge * plan.scale for edge in step.box)
+            boxes[step.label] = tuple(edge * plan.scale for edge in step.box)
         else:
             left, top, right, bottom = boxes[step.source]
             across = (right - left) / sizes[step.source][0]
             down = (bottom - top) / sizes[step.source][1]
-            boxes[step.thumb_name] = (
+            boxes[step.label] = (
                 left + step.box[0] * across,
                 top + step.box[1] * down,
                 left + step.box[2] * across,
                 top + step.box[3] * down,
             )
-        sizes[step.thumb_name] = step.size
+        sizes[step.label] = step.size
     return boxes
 
 
@@ -65,12 +65,12 @@ def boxes_on_the_original(plan):
 @pytest.mark.parametrize(("name", "original"), CASES)
 def test_each_thumb_is_made_once_and_after_its_source(name, original, scaled_decode):
     placements, plan = planned(original, SETS[name], scaled_decode=scaled_decode)
-    assert sorted(step.thumb_name for step in plan.steps) == sorted(placements)
+    assert sorted(step.label for step in plan.steps) == sorted(placements)
     done = {None}
     for step in plan.steps:
         assert step.source in done
-        assert step.size == placements[step.thumb_name].size
-        done.add(step.thumb_name)
+        assert step.size == placements[step.label].size
+        done.add(step.label)
 
 
 @pytest.mark.parametrize(("name", "original"), CASES)
@@ -83,7 +83,7 @@ def test_each_thumb_shows_what_its_placement_says(name, original):
 @pytest.mark.parametrize(("name", "original"), CASES)
 def test_each_box_lies_within_its_source(name, original):
     _, plan = planned(original, SETS[name])
-    sizes = {step.thumb_name: step.size for step in plan.steps}
+    sizes = {step.label: step.size for step in plan.steps}
     sizes[None] = (math.ceil(original[0] / plan.scale), math.ceil(original[1] / plan.scale))
     for step in plan.steps:
         left, top, right, bottom = step.box
@@ -141,7 +141,7 @@ def test_other_formats_are_decoded_whole():
 
 def test_a_much_smaller_thumb_is_scaled_from_a_larger_one():
     _, plan = planned((4000, 3000), {"tiny": Thumb(size=(40, 40)), "large": Thumb(size=(1600, 1600))})
-    assert [(step.thumb_name, step.source) for step in plan.steps] == [("large", None), ("tiny", "large")]
+    assert [(step.label, step.source) for step in plan.steps] == [("large", None), ("tiny", "large")]
 
 
 def test_a_thumb_of_another_part_is_scaled_from_the_original():
@@ -159,7 +159,7 @@ def test_an_enlarged_thumb_is_no_source():
 def test_thumbs_of_one_size_are_each_made():
     thumbs = {name: Thumb(size=(100, 100), crop=True) for name in "abc"}
     _, plan = planned((4000, 3000), thumbs)
-    assert sorted(step.thumb_name for step in plan.steps) == ["a", "b", "c"]
+    assert sorted(step.label for step in plan.steps) == ["a", "b", "c"]
 
 
 def test_the_order_in_which_thumbs_are_written_down_does_not_matter():
