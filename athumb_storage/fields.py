@@ -20,7 +20,7 @@ from athumb_storage.formats import MIME_TYPES, FormatName
 from athumb_storage.forms import CheckedImageField
 from athumb_storage.geometry import Size, exact_size, place
 from athumb_storage.rendering import shown_size
-from athumb_storage.specs import Thumb, Thumbs, ThumbSet, checked_format
+from athumb_storage.specs import OriginalOptions, Thumb, Thumbs, ThumbSet, checked_format, parse_original
 from athumb_storage.storages.binding import register_field
 from athumb_storage.storages.options import OnError, parse_on_error
 from athumb_storage.uploads import upload_info
@@ -168,6 +168,7 @@ class ThumbsFieldMixin(_FileField):
         thumbnail_format: the format of each of these thumbs that names none itself.
         on_error: "raise" refuses an image whose thumbs cannot be made, "skip" stores it without them; None is what the
             storage does.
+        original: what an original is bounded to before it is stored; None is what the storage does.
     """
 
     images_only = False
@@ -200,10 +201,12 @@ class ThumbsFieldMixin(_FileField):
         thumbs: Thumbs = (),
         thumbnail_format: FormatName | None = None,
         on_error: OnError | None = None,
+        original: OriginalOptions | None = None,
         **kwargs: Any,
     ) -> None:
         self._options = thumbs, thumbnail_format
         self._on_error = on_error
+        self._original = original
         self._bound: tuple[Any, Any] | None = None
         kwargs.setdefault("max_length", 255)
         super().__init__(*args, **kwargs)
@@ -212,7 +215,7 @@ class ThumbsFieldMixin(_FileField):
         super().contribute_to_class(cls, name, **kwargs)
         self.label = f"{cls._meta.label}.{name}"
         self.thumbs = self._parsed()
-        self._check_on_error()
+        self._check_options()
         self._bound = None
         self.__dict__.pop("validators", None)  # a copy of a field has those of the field that it was copied from
         if cls._meta.abstract:
@@ -230,12 +233,15 @@ class ThumbsFieldMixin(_FileField):
         except InvalidThumb as error:
             raise InvalidThumb(f"{self.label}: {error}") from error
 
-    def _check_on_error(self) -> None:
+    def _check_options(self) -> None:
+        option = "on_error"
         try:
             if self._on_error is not None:
                 parse_on_error(self._on_error)
+            option = "original"
+            parse_original(self._original)
         except ValueError as error:
-            raise InvalidThumb(f"{self.label}: option 'on_error': {error}") from error
+            raise InvalidThumb(f"{self.label}: option {option!r}: {error}") from error
 
     # Bound when it is used and not before: `default_storage` is set up on first use, and again when a test overrides
     # the setting. FileField assigns the attribute, so it has to be one that can be assigned.
@@ -259,7 +265,9 @@ class ThumbsFieldMixin(_FileField):
 
     def _bind(self, storage: Any) -> Any:
         field = self._in_code() if self._is_historical else self
-        return storage.with_thumbs(field.thumbs, images_only=field.images_only, on_error=field._on_error)
+        return storage.with_thumbs(
+            field.thumbs, images_only=field.images_only, on_error=field._on_error, original=field._original
+        )
 
     def _in_code(self) -> ThumbsFieldMixin:
         """What the code has now for this field of a migration's model, whose row is going to be one of the code's."""

@@ -158,6 +158,34 @@ class Thumb:
         return tuple(canonical(spelling) or spelling for spelling in self.spellings)
 
 
+class OriginalOptions(TypedDict, total=False):
+    """The option `original`, as a project writes it."""
+
+    size: Required[BoxSize]
+    format: FormatName | None
+    quality: int | Mapping[FormatName, int] | None
+    encoder: Mapping[str, Any] | None
+
+
+def parse_original(options: OriginalOptions | Thumb | None) -> Thumb | None:
+    """What an original is made into before it is stored: a fit that never enlarges, in one format.
+
+    Raises:
+        InvalidThumb: an option is wrong; the message names it.
+    """
+    if options is None or isinstance(options, Thumb):
+        return options
+    known = OriginalOptions.__annotations__
+    if isinstance(options, Mapping):
+        for option in options:
+            if option not in known:
+                raise InvalidThumb(f"option {option!r} is unknown; the options are {', '.join(known)}")
+    thumb = replace(Thumb.parse(options), upscale=False)
+    if len(thumb.spellings) > 1:
+        raise InvalidThumb(f"option 'format': an original has one, not {', '.join(thumb.spellings)}")
+    return thumb
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Variant:
     """One stored file of a thumb."""

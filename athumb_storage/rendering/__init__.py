@@ -1,7 +1,7 @@
 """Bytes in, encoded thumbs out. The only place that knows Pillow; it knows no Django."""
 
 from athumb_storage.rendering.encoding import can_write
-from athumb_storage.rendering.engine import Rendered, render, shown_size, verify_decodable
+from athumb_storage.rendering.engine import Rendered, bounded, render, shown_size, verify_decodable
 from athumb_storage.rendering.limits import Limits
 from athumb_storage.rendering.plan import Plan, Step, make_plan
 from athumb_storage.rendering.stripping import stripped
@@ -11,6 +11,7 @@ __all__ = [
     "Plan",
     "Rendered",
     "Step",
+    "bounded",
     "can_write",
     "make_plan",
     "render",

@@ -14,7 +14,7 @@ from PIL import Image
 
 from athumb_storage.concurrency import SharedPool, available_cores
 from athumb_storage.exceptions import RenderingError, UploadedImageIsUnreadableError
-from athumb_storage.formats import HEAD_SIZE, MIME_TYPES, sniff
+from athumb_storage.formats import EXTENSIONS, HEAD_SIZE, MIME_TYPES, canonical, sniff
 from athumb_storage.geometry import Box, Placement, Size, as_stored, place
 from athumb_storage.rendering.encoding import encoded
 from athumb_storage.rendering.finishing import finished
@@ -33,6 +33,7 @@ from athumb_storage.rendering.opening import (
 )
 from athumb_storage.rendering.plan import DECODE_SCALES, Plan, Step, make_plan
 from athumb_storage.rendering.planes import scale_of_colours
+from athumb_storage.rendering.stripping import can_strip
 from athumb_storage.specs import Thumb, Variant
 
 _TURNS: Final = {
@@ -107,6 +108,33 @@ def render(
     opened(original.shown_size)
     plan = _planned(original, variants)
     return _in_turn(original.pixels(plan.scale), limits, partial(_thumbs, original, plan, variants))
+
+
+def bounded(
+    reader: BinaryIO, image_format: str, original: Thumb, fallback: str, limits: Limits = _DEFAULT_LIMITS
+) -> Rendered | None:
+    """The original as it is to be stored instead of the image in `reader`; None where that needs no new pixels.
+
+    It needs them where it is larger, or of another format, or where its metadata cannot be left out without.
+
+    Args:
+        reader: the image's bytes. It is left open.
+        image_format: what `formats.sniff` said of them.
+        original: what it is to be; its format may be None for that of the image.
+        fallback: the format where that cannot be written.
+        limits: what the image may have.
+
+    Raises:
+        ImageLimitExceeded, UploadedImageIsUnreadableError, RenderingError: as `render`.
+    """
+    wanted = canonical(original.spellings[0]) if original.spellings else None
+    written = wanted or (image_format if image_format in EXTENSIONS else fallback)
+    if written == image_format and can_strip(image_format):
+        size = open_original(reader, image_format, limits).shown_size
+        if place(size, original).size == size:
+            return None
+    [rendered] = render(reader, image_format, [Variant.of("original", original, written)], limits)
+    return rendered
 
 
 def _in_turn(pixels: int, limits: Limits, work: Callable[[], R]) -> R:

@@ -38,6 +38,11 @@ def stripped(reader: BinaryIO, image_format: str) -> Iterator[bytes]:
         raise UploadedImageIsUnreadableError(f"The {image_format} file is damaged: {error}") from error
 
 
+def can_strip(image_format: str) -> bool:
+    """Whether files of this format can be stripped without loss."""
+    return image_format in _STRIPPERS
+
+
 def _jpeg(reader: BinaryIO) -> Iterator[bytes]:
     exif_is_due = True
     for marker, payload, _ in jpeg.parts(reader):

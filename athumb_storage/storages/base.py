@@ -18,7 +18,7 @@ from athumb_storage.exceptions import AthumbError, UploadedImageIsUnreadableErro
 from athumb_storage.formats import MIME_TYPES, FormatName
 from athumb_storage.naming import Naming, is_marked, unmarked
 from athumb_storage.rendering import verify_decodable
-from athumb_storage.specs import Thumb, Thumbs, ThumbSet, ThumbsOrNone
+from athumb_storage.specs import OriginalOptions, Thumb, Thumbs, ThumbSet, ThumbsOrNone, parse_original
 from athumb_storage.storages import saving
 from athumb_storage.storages.binding import ThumbLookup
 from athumb_storage.storages.filenames import refuse_thumb_names, safe_name
@@ -74,6 +74,7 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
             max_bytes: int | None = ...,
             time_budget: float | None = ...,
             strip_original: bool = ...,
+            original: OriginalOptions | None = ...,
             on_error: OnError = ...,
             placeholder_url: str | None = ...,
             **options: Any,
@@ -119,18 +120,31 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
             self._own_lookup = ThumbLookup(self, self.options)
             return self._own_lookup
 
-    def with_thumbs(self, thumbs: Thumbs, *, images_only: bool = False, on_error: OnError | None = None) -> Self:
+    def with_thumbs(
+        self,
+        thumbs: Thumbs,
+        *,
+        images_only: bool = False,
+        on_error: OnError | None = None,
+        original: OriginalOptions | Thumb | None = None,
+    ) -> Self:
         """This storage with more thumbs: same connection, same options, its own thumbs overlaid with these.
 
         Args:
             thumbs: a ThumbSet, or what makes one.
             images_only: whether to refuse what is not an image.
             on_error: "raise" or "skip"; None is what the storage does.
+            original: what an original is bounded to; None is what the storage does.
         """
         view = object.__new__(type(self))
         view.__dict__ = self.__dict__
         view._own_lookup = ThumbLookup(
-            self.unbound, self.options, ThumbSet(thumbs), images_only=images_only, on_error=on_error
+            self.unbound,
+            self.options,
+            ThumbSet(thumbs),
+            images_only=images_only,
+            on_error=on_error,
+            original=parse_original(original),
         )
         return view
 
@@ -264,7 +278,8 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
             image_format = saving.accepted_format(self, name, source)
             if image_format is None:
                 return saving.save_plain(self, name, source)
-            with saving.original_of(self, name, source, image_format) as original, Journal(self, name) as journal:
+            as_stored = saving.original_of(self, name, source, image_format)
+            with as_stored as (name, original, image_format), Journal(self, name) as journal:
                 write = partial(self._write_upload, source=original, image_format=image_format)
                 try:
                     stored, thumbs = saving.store_while_rendering(self, name, original, image_format, write, journal)

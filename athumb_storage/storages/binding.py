@@ -44,6 +44,7 @@ class ThumbLookup:
         field_thumbs: those of the field, which are laid over the storage's own; None, if it is bound to none.
         images_only: whether to refuse what is not an image.
         on_error: what becomes of an image whose thumbs fail; None is what the storage does.
+        original: what an original is bounded to; None is what the storage does.
     """
 
     def __init__(
@@ -54,10 +55,14 @@ class ThumbLookup:
         *,
         images_only: bool = False,
         on_error: OnError | None = None,
+        original: Thumb | None = None,
     ) -> None:
         self.field_thumbs = field_thumbs
+        self.bound_with: dict[str, Any] = {"images_only": images_only, "on_error": on_error, "original": original}
+        """What is told of the field besides its thumbs."""
         self.images_only = images_only
         self.on_error: OnError = on_error or options.on_error
+        self.original = original or options.original
         # Only a view keeps its storage: a storage that kept itself would have to wait for the garbage collector.
         self.unbound: Any = None if field_thumbs is None else storage
         self._storage = weakref.ref(storage)

@@ -10,6 +10,7 @@ from typing import Final
 from django.core.exceptions import SuspiciousFileOperation
 
 from athumb_storage.exceptions import shown
+from athumb_storage.formats import UPLOAD_EXTENSIONS
 from athumb_storage.naming import Naming
 
 Alternative = Callable[[str, str], str]
@@ -76,6 +77,16 @@ def refuse_long(keys: Iterable[str], limit: int) -> None:
         length = len(key.encode())
         if length > limit:
             raise TooLong(f"{shown(key)} cannot be stored: it is {length} bytes long, more than {limit}.")
+
+
+def with_extension_of(name: str, image_format: str) -> str:
+    """`name` with an extension of this format: itself if it has one, else in place of another image's, else added."""
+    root, extension = posixpath.splitext(name)
+    told = extension[1:].lower()
+    if told in UPLOAD_EXTENSIONS[image_format]:
+        return name
+    is_known = any(told in extensions for extensions in UPLOAD_EXTENSIONS.values())
+    return f"{root if is_known else name}.{UPLOAD_EXTENSIONS[image_format][0]}"
 
 
 def another_name(name: str, max_length: int | None, alternative: Alternative) -> str:

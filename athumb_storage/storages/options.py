@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Final, Literal, TypedDict, get_args
@@ -11,7 +11,7 @@ from athumb_storage import conf
 from athumb_storage.formats import EXTENSIONS, MIME_TYPES, FormatName, canonical
 from athumb_storage.naming import NAMINGS, Naming
 from athumb_storage.rendering import Limits
-from athumb_storage.specs import ThumbSet, ThumbsOrNone, Variant
+from athumb_storage.specs import OriginalOptions, Thumb, ThumbSet, ThumbsOrNone, Variant, parse_original
 
 OnError = Literal["raise", "skip"]
 """What becomes of an image whose thumbs cannot be made."""
@@ -37,6 +37,7 @@ class StorageOptionsDict(TypedDict, total=False):
     max_bytes: int | None
     time_budget: float | None
     strip_original: bool
+    original: OriginalOptions | None
     on_error: OnError
     placeholder_url: str | None
 
@@ -64,6 +65,8 @@ class StorageOptions:
     """These four are the limits of an image, see `rendering.Limits`."""
     strip_original: bool = False
     """Whether originals are stored without their metadata; the pixels stay as they are, byte for byte."""
+    original: Thumb | None = None
+    """What an original is bounded to, as `specs.OriginalOptions`; its metadata are left out as well."""
     on_error: OnError = "raise"
     """"raise" refuses an image whose thumbs cannot be made; "skip" stores it without them."""
     placeholder_url: str | None = None
@@ -141,11 +144,12 @@ def _parse_formats(formats: Iterable[str]) -> frozenset[str]:
     return frozenset(parsed)
 
 
-_PARSERS: Final = {
+_PARSERS: Final[Mapping[str, Callable[[Any], object]]] = {
     "thumbs": _parse_thumbs,
     "naming": _parse_naming,
     "fallback_format": _parse_fallback,
     "allowed_formats": _parse_formats,
+    "original": parse_original,
     "on_error": parse_on_error,
 }
 """What an option is made of, and how."""

@@ -15,12 +15,12 @@ from athumb_storage.concurrency import Threads
 from athumb_storage.exceptions import AthumbError, UploadedImageIsUnreadableError, UploadFailed, shown
 from athumb_storage.formats import MIME_TYPES, format_of_name, sniff
 from athumb_storage.naming import marked
-from athumb_storage.rendering import Rendered, render, stripped, verify_decodable
+from athumb_storage.rendering import Rendered, bounded, render, stripped, verify_decodable
 from athumb_storage.signals import thumbs_failed
 from athumb_storage.specs import Thumb, Variant
 from athumb_storage.storages import journal as journals
 from athumb_storage.storages.binding import ThumbLookup
-from athumb_storage.storages.filenames import TooLong, another_name
+from athumb_storage.storages.filenames import TooLong, another_name, with_extension_of
 from athumb_storage.storages.journal import Journal, is_of_storing
 from athumb_storage.storages.options import StorageOptions
 from athumb_storage.storages.source import Source
@@ -72,7 +72,7 @@ def accepted_format(storage: Storage, name: str, source: Source) -> str | None:
     """
     info = source.info
     info.width = info.height = info.format = None
-    images_only, is_stripped = storage._lookup.images_only, storage.options.strip_original
+    images_only, is_stripped = storage._lookup.images_only, _is_stripped(storage)
     if not (images_only or is_stripped or storage._lookup.thumbs):
         return None
     image_format = allowed_format(storage, source)
@@ -92,20 +92,46 @@ def naming_the_file(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def original_of(storage: Storage, name: str, source: Source, image_format: str) -> Iterator[Source]:
-    """The original as it is stored: with or without its metadata."""
-    is_stripped = storage.options.strip_original
+def original_of(storage: Storage, name: str, source: Source, image_format: str) -> Iterator[tuple[str, Source, str]]:
+    """The original as it is stored, with the name to be asked for and its format: bounded, stripped, or as it came."""
     with naming_the_file(name):
-        if is_stripped or storage._lookup.on_error == "raise":
+        if _is_stripped(storage) or storage._lookup.on_error == "raise":
             source.refuse_more_than(storage.options.limits)
-        if not is_stripped:
-            original = source
-        else:
-            with source.open() as reader:
-                original = Source(source.content, stripped(reader, image_format))
-                original.info = source.info
+        original = source
+        if storage._lookup.original is not None:
+            name, original, image_format = _bounded(storage, name, source, image_format, storage._lookup.original)
+        elif storage.options.strip_original:
+            original = _stripped(source, image_format)
     with original:
-        yield original
+        yield name, original, image_format
+
+
+def _is_stripped(storage: Storage) -> bool:
+    return storage.options.strip_original or storage._lookup.original is not None
+
+
+def _stripped(source: Source, image_format: str) -> Source:
+    with source.open() as reader:
+        return source.replaced(stripped(reader, image_format))
+
+
+def _bounded(
+    storage: Storage, name: str, source: Source, image_format: str, original: Thumb
+) -> tuple[str, Source, str]:
+    with source.open() as reader:
+        rendered = bounded(reader, image_format, original, storage.options.fallback_format, storage.options.limits)
+    if rendered is None:
+        kept = _stripped(source, image_format)
+    else:
+        image_format = rendered.variant.format
+        kept = source.replaced(iter([rendered.data]))
+    renamed = with_extension_of(name, image_format)
+    if renamed == name:
+        return name, kept, image_format
+    max_length = max_length_of_save.get()
+    if not storage.unique_names or (max_length and len(renamed) > max_length):
+        renamed = storage.get_available_name(renamed, max_length)
+    return renamed, kept, image_format
 
 
 def under_free_name(storage: Storage, name: str, write: Write, *, has_thumbs: bool = True) -> str:

@@ -65,6 +65,12 @@ class Source:
     ) -> None:
         self._closing.close()
 
+    def replaced(self, pieces: Iterator[bytes]) -> Source:
+        """What is to be stored instead, of these bytes; what is told of it is told to the same field."""
+        other = Source(self.content, pieces)
+        other.info = self.info
+        return other
+
     @property
     def content(self) -> File[Any]:
         """The upload, or a copy of it, at its beginning, as another storage may read it."""

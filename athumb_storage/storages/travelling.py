@@ -79,7 +79,9 @@ class TravellingStorage:
         def unbound(self) -> Self: ...
         @property
         def _lookup(self) -> ThumbLookup: ...
-        def with_thumbs(self, thumbs: Any, *, images_only: bool = ..., on_error: Any = ...) -> Self: ...
+        def with_thumbs(
+            self, thumbs: Any, *, images_only: bool = ..., on_error: Any = ..., original: Any = ...
+        ) -> Self: ...
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         """As a migration writes it down: by its alias in `STORAGES`, or by what decides where files lie."""
@@ -101,7 +103,7 @@ class TravellingStorage:
     def __reduce_ex__(self, protocol: Any) -> Any:
         lookup = self._lookup
         if lookup.field_thumbs is not None:
-            return _bind_again, (lookup.unbound, dict(lookup.field_thumbs), lookup.images_only, lookup.on_error)
+            return _bind_again, (lookup.unbound, dict(lookup.field_thumbs), lookup.bound_with)
         alias = alias_of(self)
         if alias is not None:
             return configured, (alias,)
@@ -118,9 +120,7 @@ class TravellingStorage:
     def __copy__(self) -> Self:
         lookup = self._lookup
         if lookup.field_thumbs is not None:
-            return copy(self.unbound).with_thumbs(
-                lookup.field_thumbs, images_only=lookup.images_only, on_error=lookup.on_error
-            )
+            return copy(self.unbound).with_thumbs(lookup.field_thumbs, **lookup.bound_with)
         function, args, state, *_ = self._reduced()
         made: Self = function(*args)
         if hasattr(made, "__setstate__"):
@@ -137,5 +137,5 @@ def _make_again(cls: type[Any], args: tuple[Any, ...], options: dict[str, Any]) 
     return cls(*args, **options)
 
 
-def _bind_again(storage: Any, thumbs: Any, images_only: bool, on_error: str | None) -> Any:
-    return storage.with_thumbs(thumbs, images_only=images_only, on_error=on_error)
+def _bind_again(storage: Any, thumbs: Any, bound_with: dict[str, Any]) -> Any:
+    return storage.with_thumbs(thumbs, **bound_with)

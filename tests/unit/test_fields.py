@@ -440,6 +440,13 @@ def test_thumbnail_format_is_for_thumbs_that_name_none():
         ({"thumbs": {"a/b": {"size": (5, 5)}}}, ["thumb name 'a/b'"]),
         ({"thumbs": "small"}, ["'small'"]),
         ({"thumbnail_format": "tga"}, ["option 'format'", "'tga'"]),
+        ({"thumbs": {"small": {"size": (5, 5), "format": ("JPG", "jpeg")}}}, ["thumb 'small'", "option 'format'"]),
+        ({"thumbs": {"small": {"size": (5, 5), "densities": (2,)}}}, ["thumb 'small'", "option 'densities'"]),
+        ({"thumbs": {"small": {"size": (5, 5), "pad": "whit"}}}, ["thumb 'small'", "option 'pad'", "'whit'"]),
+        ({"thumbs": {"small": {"size": (5, None), "crop": True}}}, ["thumb 'small'", "option 'crop'", "both sides"]),
+        ({"thumbs": {"small": {"size": (5, 5), "processors": ["x"]}}}, ["thumb 'small'", "option 'processors'"]),
+        ({"thumbs": {"small@2x": {"size": (5, 5)}}}, ["thumb name 'small@2x'"]),
+        ({"original": {"size": (5, 5), "crop": True}}, ["option 'original'", "'crop'"]),
     ],
 )
 @isolate_apps("tests.shop")

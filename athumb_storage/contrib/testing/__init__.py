@@ -15,7 +15,7 @@ except ImportError as error:
 pytest.register_assert_rewrite(
     *(
         f"{__name__}.{theme}"
-        for theme in ("saving", "failing", "deleting", "generating", "naming", "options", "variants")
+        for theme in ("saving", "failing", "deleting", "generating", "naming", "options", "variants", "originals")
     )
 )
 

@@ -7,6 +7,7 @@ from athumb_storage.contrib.testing.failing import FailingContract
 from athumb_storage.contrib.testing.generating import GeneratingContract
 from athumb_storage.contrib.testing.naming import NamingContract
 from athumb_storage.contrib.testing.options import OptionsContract
+from athumb_storage.contrib.testing.originals import OriginalsContract
 from athumb_storage.contrib.testing.saving import SavingContract
 from athumb_storage.contrib.testing.variants import VariantsContract
 
@@ -19,6 +20,7 @@ class StorageContract(
     NamingContract,
     OptionsContract,
     VariantsContract,
+    OriginalsContract,
 ):
     """Tests of what every storage with thumbs does.
 

@@ -141,6 +141,32 @@ def test_thumbs_have_object_parameters_of_their_own(make_s3, head):
     assert head("cat.jpg.thumbs/small.jpg")["ContentLanguage"] == "en"
 
 
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@pytest.mark.parametrize(
+    ("options", "thumb", "expected"),
+    [
+        ({"naming": "fingerprint"}, {}, FOR_EVER),
+        ({"naming": "fingerprint"}, {"crop": True}, FOR_EVER),
+        ({"naming": "fingerprint"}, {"crop": "focal"}, None),
+        ({"naming": "fingerprint", "file_overwrite": True}, {}, None),
+        ({"naming": "fingerprint", "object_parameters": {"CacheControl": "max-age=5"}}, {}, "max-age=5"),
+        ({"naming": "fingerprint", "thumb_object_parameters": {"CacheControl": "max-age=5"}}, {}, "max-age=5"),
+        ({"naming": "folder"}, {}, None),
+    ],
+)
+def test_what_has_a_fingerprint_may_be_cached_for_ever(make_s3, head, options, thumb, expected):
+    storage = make_s3(thumbs={"small": {"size": (30, 30), **thumb}}, **options)
+    storage.save("cat.jpg", upload())
+    key = storage.thumb_key("cat.jpg", "small")
+    assert head(key).get("CacheControl") == expected
+    storage.delete_thumbs("cat.jpg")
+    storage.generate_thumbs("cat.jpg")
+    assert head(key).get("CacheControl") == expected
+    assert head("cat.jpg").get("CacheControl") == options.get("object_parameters", {}).get("CacheControl")
+
+
 def test_the_projects_get_object_parameters_is_asked_for_each_object(make_s3, head):
     class Languages(S3ThumbnailStorage):
         def get_object_parameters(self, name):
@@ -288,6 +314,13 @@ def test_a_save_is_one_put_for_each_thing_stored(make_s3, requests_sent):
     make_s3(thumbs=THUMBS).save("cat.jpg", upload())
     assert by_method(requests_sent) == ["PUT"] * 4
     assert sorted(path.split("/", 1)[1].split("?")[0] for _, path in requests_sent) == KEYS
+
+
+def test_a_save_is_one_put_for_each_format_and_density(make_s3, requests_sent):
+    formats = ("AVIF", "WEBP", "JPEG")
+    thumbs = {"large": {"size": (60, 60), "format": formats, "densities": (1, 2)}}
+    make_s3(thumbs=thumbs).save("cat.jpg", upload())
+    assert by_method(requests_sent) == ["PUT"] * 7
 
 
 def test_a_save_under_a_taken_name_costs_one_put_more(make_s3, requests_sent):
