@@ -157,12 +157,19 @@ def _sides(thumb: Shape) -> Size:
 
 def _denser(original: Size, thumb: Shape, density: int, plain: Placement) -> Placement:
     """The same with more pixels, as far as the original has them; all of it with as many fewer."""
-    if thumb.crop is None and not thumb.pad:
+    if thumb.crop is None:
         width, height = (min(side * density, MAX_SIDE) for side in _sides(thumb))
-        return Placement(_scaled(original, (width, height), covers=False, upscale=False), plain.box)
+        size = _scaled(original, (width, height), covers=False, upscale=False)
+        filled = plain.canvas and _rounded(plain.canvas, _share(size, plain.canvas) / _share(plain.size, plain.canvas))
+        return Placement(size, plain.box, filled)
     left, top, right, bottom = plain.box
     times = min(density, (right - left) / plain.size[0], (bottom - top) / plain.size[1])
-    return Placement(_rounded(plain.size, times), plain.box, plain.canvas and _rounded(plain.canvas, times))
+    return Placement(_rounded(plain.size, times), plain.box)
+
+
+def _share(size: Size, canvas: Size) -> float:
+    """How much of a canvas this takes, along the side where it takes more."""
+    return max(size[0] / canvas[0], size[1] / canvas[1])
 
 
 def _rounded(size: Size, times: float) -> Size:

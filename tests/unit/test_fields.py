@@ -326,6 +326,9 @@ def test_an_unknown_thumb_lists_those_of_the_field(memory, method):
         ({"size": (20, 20), "crop": "top"}, (10, 5), (20, 20)),
         ({"size": (20, 20), "crop": True, "upscale": False}, (10, 50), (10, 20)),
         ({"size": (20, 20)}, (3000, 10), (20, 1)),
+        ({"size": (20, None)}, (300, 200), (20, 13)),
+        ({"size": (None, 20)}, (300, 200), (30, 20)),
+        ({"size": (20, 30), "pad": "white"}, (300, 200), (20, 30)),
     ],
 )
 @pytest.mark.django_db
@@ -335,6 +338,29 @@ def test_the_size_of_a_thumb_is_that_of_its_pixels(options, original, size):
     sized.image.storage = storage
     storage.generate_thumbs(sized.image.name, only=["t"])
     assert sized.image.thumb_size("t") == image_in(storage, storage.thumb_key(sized.image.name, "t")).size == size
+
+
+@pytest.mark.parametrize(
+    ("options", "original", "sizes"),
+    [
+        ({"size": (20, 20)}, (300, 200), [(20, 13), (40, 27)]),
+        ({"size": (20, 20)}, (30, 20), [(20, 13), (30, 20)]),
+        ({"size": (20, 20), "crop": True}, (60, 40), [(20, 20), (40, 40)]),
+        ({"size": (20, 20), "crop": True}, (60, 30), [(20, 20), (30, 30)]),
+        ({"size": (20, 20), "pad": "white"}, (30, 10), [(20, 20), (30, 30)]),
+    ],
+)
+@pytest.mark.django_db
+def test_the_size_of_a_density_is_that_of_its_pixels(options, original, sizes):
+    sized = Sized.objects.create(image=upload("cat.png", size=original, format="PNG"))
+    storage = sized.image.storage.with_thumbs({"t": {**options, "densities": (1, 2)}})
+    sized.image.storage = storage
+    storage.generate_thumbs(sized.image.name, only=["t"])
+    for density, size in zip((1, 2), sizes, strict=True):
+        key = storage.thumb_key(sized.image.name, "t", density=density)
+        assert sized.image.thumb_size("t", density) == image_in(storage, key).size == size
+    with pytest.raises(UnknownThumb, match="density of thumb 't' 3"):
+        sized.image.thumb_size("t", 3)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -359,7 +385,10 @@ def test_a_size_that_follows_from_the_originals_is_unknown_without_it(memory):
         Product(image="products/cat.jpg").image.thumb_size("60x60")
     with pytest.raises(OriginalSizeUnknown):
         Document(manual="manuals/cat.jpg").manual.thumb_size("page")
-    assert Product(image="products/cat.jpg").image.thumb_size("50x50_cropped") == (50, 50)
+    product = Product(image="products/cat.jpg")
+    assert product.image.thumb_size("50x50_cropped") == (50, 50)
+    product.image.storage = product.image.storage.with_thumbs({"boxed": {"size": (9, 8), "pad": "white"}})
+    assert product.image.thumb_size("boxed") == (9, 8)
 
 
 # What a field is made of

@@ -223,3 +223,62 @@ def test_the_whole_image_stays_the_whole_image(orientation):
     assert shown == ((300, 400) if orientation >= 5 else (400, 300))
     assert swaps_sides(orientation) is (orientation >= 5)
     assert as_stored(Placement(shown, (0, 0, *shown)), orientation, stored) == Placement(stored, (0, 0, *stored))
+
+
+# Densities
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_density_of_a_fit_is_the_fit_into_a_larger_box_that_enlarges_nothing(seed):
+    for original, box, upscale in random_cases(seed, 500, longest=3000):
+        for density in (2, 3):
+            denser = place(original, Thumb(size=box, upscale=upscale), density)
+            larger = Thumb(size=(box[0] * density, box[1] * density), upscale=False)
+            assert denser == place(original, larger), (original, box, density)
+
+
+@pytest.mark.parametrize("crop", ["center", "left top", "30% 70%", "7px 3px"])
+def test_a_density_of_a_crop_shows_the_same_and_enlarges_nothing(crop):
+    for original, box, upscale in random_cases(crop, 500, longest=3000):
+        thumb = Thumb(size=box, crop=crop, upscale=upscale)
+        plain, denser = place(original, thumb), place(original, thumb, 2)
+        assert denser.box == plain.box
+        across, down = plain.box[2] - plain.box[0], plain.box[3] - plain.box[1]
+        assert denser.size[0] <= max(1, math.ceil(across))
+        assert denser.size[1] <= max(1, math.ceil(down))
+        if across >= 2 * box[0] and down >= 2 * box[1]:
+            assert denser.size == (2 * box[0], 2 * box[1])
+
+
+@pytest.mark.parametrize(
+    ("original", "density", "size", "canvas"),
+    [
+        ((300, 150), 1, (60, 30), (60, 60)),
+        ((300, 150), 2, (120, 60), (120, 120)),
+        ((90, 45), 2, (90, 45), (90, 90)),
+        ((30, 15), 2, (30, 15), (30, 30)),
+    ],
+)
+def test_a_pad_keeps_its_proportions_at_every_density(original, density, size, canvas):
+    placement = place(original, Thumb(size=(60, 60), pad="white"), density)
+    assert (placement.size, placement.canvas, placement.whole) == (size, canvas, canvas)
+
+
+# Subjects
+
+
+@pytest.mark.parametrize(
+    ("subject", "left"),
+    [((0.5, 0.5), 50), ((0.25, 0.9), 0), ((0.0, 0.0), 0), ((0.3, 0.5), 10), ((0.7, 0.1), 90), ((1.0, 1.0), 100)],
+)
+@pytest.mark.parametrize("crop", ["smart", "focal"])
+def test_a_subject_is_in_the_middle_as_far_as_can_be(crop, subject, left):
+    placement = place((200, 100), Thumb(size=(100, 100), crop=crop), subject=subject)
+    assert placement.box == (left, 0, left + 100, 100)
+    turned = place((100, 200), Thumb(size=(50, 50), crop=crop), subject=subject[::-1])
+    assert turned.box == (0, left, 100, left + 100)
+
+
+def test_a_subject_counts_for_no_other_crop():
+    for thumb in (Thumb(size=(9, 9)), Thumb(size=(9, 9), crop=True), Thumb(size=(9, 9), crop="left top")):
+        assert place((200, 100), thumb, subject=(0.1, 0.9)) == place((200, 100), thumb)

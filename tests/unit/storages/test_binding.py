@@ -146,12 +146,13 @@ def test_a_copy_of_a_bound_storage_still_works(make_storage, again, settings, s3
     settings.AWS_S3_ACCESS_KEY_ID = s3_options["access_key"]  # which no pickle holds
     settings.AWS_S3_SECRET_ACCESS_KEY = s3_options["secret_key"]
     storage = make_storage(thumbs={"own": {"size": (9, 9)}})
-    bound = storage.with_thumbs({"a": {"size": (8, 8)}}, images_only=True)
+    bound = storage.with_thumbs({"a": {"size": (8, 8)}}, images_only=True, original={"size": (90, 90)})
     bound.url_for_thumb("cat.jpg", "a")
     other = again(bound)
     assert list(other.thumbs) == ["own", "a"]
     other.save("cat.jpg", upload())
     assert stored(other) == ["cat.jpg", "cat.jpg.thumbs/a.jpg", "cat.jpg.thumbs/own.jpg"]
+    assert image_in(other, "cat.jpg").size == (90, 60)
     with pytest.raises(ValueError, match="not an image"):
         other.save("cat.jpg", ContentFile(b"text"))
 
