@@ -15,7 +15,7 @@ from django.template.backends.django import DjangoTemplates
 
 from athumb_storage import conf
 from athumb_storage.fields import ThumbsFieldMixin
-from athumb_storage.rendering import can_write
+from athumb_storage.rendering import can_process, can_write
 
 
 @register(Tags.models)
@@ -30,7 +30,10 @@ def check_project_thumbs(**_: Any) -> Sequence[CheckMessage]:
 
 @register(Tags.models)
 def check_fields(**_: Any) -> Sequence[CheckMessage]:
-    """E001: a field has thumbs and its storage cannot make them. E003: Pillow cannot write a thumb's format."""
+    """E001: a field has thumbs and its storage cannot make them. E003: Pillow cannot write a thumb's format.
+
+    E006: there is no field of focal points. E007: a processor cannot be imported.
+    """
     models = apps.get_models()
     fields = [field for model in models for field in model._meta.local_fields if isinstance(field, ThumbsFieldMixin)]
     return [message for field in fields for message in _check_field(field)]
@@ -104,6 +107,13 @@ def _check_storage(storage: Any) -> Iterator[CheckMessage]:
 
 
 def _check_field(field: ThumbsFieldMixin) -> Iterator[CheckMessage]:
+    if field.focal_field and field.focal_field not in {each.attname for each in field.model._meta.concrete_fields}:
+        yield Error(
+            f"The field has its focal points in {field.focal_field!r}, which is no field of the model.",
+            hint=f"Write {field.focal_field} = models.CharField(max_length=20, blank=True), or leave out focal_field.",
+            obj=field,
+            id="athumb_storage.E006",
+        )
     if field.thumbs and field.unbound_storage() is None:
         yield Error(
             f"The field has thumbs, but its storage {field.storage.__class__.__name__} cannot make them.",
@@ -112,6 +122,14 @@ def _check_field(field: ThumbsFieldMixin) -> Iterator[CheckMessage]:
             id="athumb_storage.E001",
         )
     for name, thumb in field.thumbs.items():
+        for path, _ in thumb.processors:
+            if not can_process(path):
+                yield Error(
+                    f"Thumb {name!r} has the processor {path}, which cannot be imported.",
+                    hint="Write the module and the name of a function that takes and returns a Pillow image.",
+                    obj=field,
+                    id="athumb_storage.E007",
+                )
         for spelling in thumb.spellings:
             if not can_write(spelling):
                 yield Error(

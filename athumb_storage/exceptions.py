@@ -33,6 +33,10 @@ class AmbiguousThumb(AthumbError, LookupError):
     """Several fields define a thumb of that name differently, so only a field's own storage can tell."""
 
 
+class InvalidFocalPoint(AthumbError, ValueError):
+    """A focal point is not two fractions of the picture; the message names it."""
+
+
 class OriginalSizeUnknown(AthumbError):
     """A thumb's size follows from the original's, which is not at hand without reading the file."""
 

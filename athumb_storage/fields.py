@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, cast, overload
 
 from django import forms
@@ -15,7 +16,8 @@ from django.db.models.fields.files import FieldFile, ImageFieldFile, ImageFileDe
 from django.db.models.signals import post_save
 from django.utils.functional import cached_property
 
-from athumb_storage.exceptions import AthumbError, InvalidThumb, OriginalSizeUnknown, UnknownThumb
+from athumb_storage.exceptions import AthumbError, InvalidFocalPoint, InvalidThumb, OriginalSizeUnknown, UnknownThumb
+from athumb_storage.focal import FocalColumn, connect_to_all
 from athumb_storage.formats import MIME_TYPES, FormatName
 from athumb_storage.forms import CheckedImageField
 from athumb_storage.geometry import Size, exact_size, place
@@ -49,7 +51,7 @@ logger = logging.getLogger("athumb_storage")
 class ThumbsFieldFile(_FieldFile):
     """What a field file with thumbs can do besides."""
 
-    def url_for_thumb(self, thumb: str | Thumb, **options: Any) -> str:
+    def url_for_thumb(self, thumb: str | Thumb, *args: Any, **options: Any) -> str:
         """The URL of a thumb; see the storage's `url_for_thumb`.
 
         Raises:
@@ -58,7 +60,10 @@ class ThumbsFieldFile(_FieldFile):
             AthumbError: the field's storage cannot make thumbs.
         """
         self._require_file()
-        return str(self._thumb_storage().url_for_thumb(self.name, thumb, **options))
+        if self.field.focal:
+            with suppress(InvalidFocalPoint):  # no page is to break for it
+                options.setdefault("focal", self.field.focal.of(self.instance))
+        return str(self._thumb_storage().url_for_thumb(self.name, thumb, *args, **options))
 
     def thumb_size(self, thumb: str | Thumb, density: int = 1) -> Size:
         """Width and height of a thumb in pixels, by arithmetic alone.
@@ -76,6 +81,20 @@ class ThumbsFieldFile(_FieldFile):
             raise UnknownThumb(density, spec.densities, f"density of thumb {thumb!r}")
         return exact_size(spec, density) or place(self._original_size(), spec, density).whole
 
+    def save(self, name: str, content: Any, save: bool = True) -> None:
+        """Django's, which hands on the focal point, and makes the crops for it."""
+        content = _as_file(content, name)
+        focal = self.field.focal
+        if focal:
+            upload_info(content).focal = focal.of(self.instance)
+        super().save(name, content, save=False)
+        if focal:
+            focal.made(self.instance)
+        if save:
+            self.instance.save()
+
+    save.alters_data = True  # type: ignore[attr-defined]  # no template may call it
+
     def _thumb_storage(self) -> Any:
         if not hasattr(self.storage, "with_thumbs"):
             raise AthumbError(f"{self.field}: {self.storage.__class__.__name__} cannot make thumbs.")
@@ -89,6 +108,11 @@ class ThumbsFieldFile(_FieldFile):
         return width, height
 
 
+def _as_file(content: Any, name: str) -> File[Any]:
+    """What the storage is given, which tells and is told by it: Django makes a File of anything else too late."""
+    return cast("File[Any]", content) if hasattr(content, "chunks") else File(content, name)
+
+
 class FileWithThumbsFieldFile(ThumbsFieldFile, FieldFile):
     """The file of a `FileWithThumbsField`."""
 
@@ -100,8 +124,7 @@ class ImageWithThumbsFieldFile(ThumbsFieldFile, ImageFieldFile):
 
     def save(self, name: str, content: Any, save: bool = True) -> None:
         """Django's, which keeps the size of the image that was saved in the `width_field` and `height_field`."""
-        if not hasattr(content, "chunks"):
-            content = File(content, name)  # as the storage does, which tells the size by it
+        content = _as_file(content, name)
         self._is_being_saved = True
         try:
             super().save(name, content, save=False)
@@ -169,7 +192,11 @@ class ThumbsFieldMixin(_FileField):
         on_error: "raise" refuses an image whose thumbs cannot be made, "skip" stores it without them; None is what the
             storage does.
         original: what an original is bounded to before it is stored; None is what the storage does.
+        focal_field: the name of the field that has the focal point of the image, as text such as "0.30,0.20".
     """
+
+    focal: FocalColumn | None = None
+    """Where the focal points stand."""
 
     images_only = False
     """Whether to refuse what is not an image."""
@@ -202,11 +229,13 @@ class ThumbsFieldMixin(_FileField):
         thumbnail_format: FormatName | None = None,
         on_error: OnError | None = None,
         original: OriginalOptions | None = None,
+        focal_field: str | None = None,
         **kwargs: Any,
     ) -> None:
         self._options = thumbs, thumbnail_format
         self._on_error = on_error
         self._original = original
+        self.focal_field = focal_field
         self._bound: tuple[Any, Any] | None = None
         kwargs.setdefault("max_length", 255)
         super().__init__(*args, **kwargs)
@@ -224,7 +253,10 @@ class ThumbsFieldMixin(_FileField):
         if not self._is_historical:
             register_field(self)
         if self._size_fields():
-            post_save.connect(self._save_size, sender=cls)
+            connect_to_all(post_save, self._save_size, cls)
+        if self.focal_field:
+            self.focal = FocalColumn(self, self.focal_field)
+            self.focal.connect()
 
     def _parsed(self) -> ThumbSet:
         thumbs, thumbnail_format = self._options

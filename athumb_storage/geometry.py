@@ -97,6 +97,31 @@ def _offset(part: str, words: dict[str, int]) -> Offset:
     return Offset(int(amount[1]), amount[2])
 
 
+def parse_point(text: str) -> Point:
+    """The point that two fractions such as "0.30,0.20" stand for: across from the left, down from the top.
+
+    Raises:
+        ValueError: they are none.
+    """
+    try:
+        across, down = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"{text[:40]!r} is not two fractions such as '0.30,0.20'") from None
+    return checked_point((across, down))
+
+
+def checked_point(point: Point) -> Point:
+    """The same point.
+
+    Raises:
+        ValueError: it is not on the picture.
+    """
+    across, down = point
+    if not (0 <= across <= 1 and 0 <= down <= 1):
+        raise ValueError(f"{point!r} are not two fractions from 0 to 1")
+    return across, down
+
+
 @dataclass(frozen=True)
 class Placement:
     """A thumb on its original: the box of the original that it shows, and the size that box gets."""

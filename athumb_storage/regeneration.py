@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import SuspiciousOperation
 from django.db import models
@@ -51,21 +51,25 @@ def regenerate(
         dry_run: whether to leave the storage alone.
     """
     previous = None
-    names = rows.order_by(field.attname).values_list("pk", field.attname)
-    for pk, name in names.iterator(chunk_size=CHUNK_SIZE):
+    focal = getattr(field, "focal", None)
+    # Rows that share a file share its crops; the last counts, as far as that can be told.
+    ordered = rows.order_by(field.attname, "-pk") if focal else rows.order_by(field.attname)
+    columns = ["pk", field.attname, *([focal.name] if focal else [])]
+    for pk, name, *points in ordered.values_list(*columns).iterator(chunk_size=CHUNK_SIZE):
         if not name:
             yield Result(pk, "", Outcome.EMPTY)
         elif name == previous:
             yield Result(pk, name, Outcome.REPEATED)
         else:
-            yield Result(pk, name, Outcome.GENERATED) if dry_run else _generate(pk, name, field, only)
+            yield Result(pk, name, Outcome.GENERATED) if dry_run else _generate(pk, name, field, only, *points)
         previous = name
 
 
-def _generate(pk: Any, name: str, field: models.FileField, only: Sequence[str] | None) -> Result:
+def _generate(pk: Any, name: str, field: models.FileField, only: Sequence[str] | None, point: Any = None) -> Result:
     storage: Any = field.storage
     try:
-        keys = storage.generate_thumbs(name, only)
+        focal = {"focal": cast(Any, field).focal.parse(point)} if point else {}
+        keys = storage.generate_thumbs(name, only, **focal)
     except Exception as error:
         if not is_of_storing(storage, error) and not isinstance(error, SuspiciousOperation):
             raise

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from athumb_storage.geometry import Point
+
 
 @dataclass
 class UploadInfo:
@@ -15,6 +17,8 @@ class UploadInfo:
     height: int | None = None
     format: str | None = None
     """The image's, such as "JPEG"; filled by the storage that saves it."""
+    focal: Point | None = None
+    """What a focal crop has in its middle, as fractions of width and height; set by the field."""
     checked_by: object = None
     """The model field whose validator has found that it could be saved."""
 

@@ -15,10 +15,12 @@ from django.utils.translation import gettext_lazy as _
 
 from athumb_storage.exceptions import ImageLimitExceeded, UploadedImageIsUnreadableError
 from athumb_storage.formats import HEAD_SIZE, sniff
+from athumb_storage.geometry import parse_point
 from athumb_storage.uploads import upload_info
 
 MESSAGES: Final = {
     "invalid_image": ImageField.default_error_messages["invalid_image"],
+    "invalid_focal_point": _("Two fractions from 0 to 1 are wanted, such as 0.30,0.20."),
     "image_too_large": _("The image is too large: it has more pixels, frames or bytes than are allowed."),
 }
 """What is said of an upload that is refused, by the code of the error."""
@@ -49,6 +51,18 @@ def validate_allowable_extension(value: Any) -> None:
     """`ImageUploadExtensionValidator` in a project that has its setting; elsewhere every extension will do."""
     if hasattr(settings, "ALLOWABLE_THUMBNAIL_EXTENSIONS"):
         ImageUploadExtensionValidator()(value)
+
+
+def validate_focal_point(value: str) -> None:
+    """Refuses what is no focal point, such as "0.30,0.20".
+
+    Raises:
+        ValidationError: of the code "invalid_focal_point".
+    """
+    try:
+        parse_point(value)
+    except ValueError as error:
+        raise ValidationError(MESSAGES["invalid_focal_point"], code="invalid_focal_point") from error
 
 
 class ThumbsField(Protocol):

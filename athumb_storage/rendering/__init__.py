@@ -2,6 +2,7 @@
 
 from athumb_storage.rendering.encoding import can_write
 from athumb_storage.rendering.engine import Rendered, bounded, render, shown_size, verify_decodable
+from athumb_storage.rendering.finishing import can_process
 from athumb_storage.rendering.limits import Limits
 from athumb_storage.rendering.plan import Plan, Step, make_plan
 from athumb_storage.rendering.stripping import stripped
@@ -12,6 +13,7 @@ __all__ = [
     "Rendered",
     "Step",
     "bounded",
+    "can_process",
     "can_write",
     "make_plan",
     "render",

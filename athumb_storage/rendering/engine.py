@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +15,8 @@ from PIL import Image
 from athumb_storage.concurrency import SharedPool, available_cores
 from athumb_storage.exceptions import RenderingError, UploadedImageIsUnreadableError
 from athumb_storage.formats import EXTENSIONS, HEAD_SIZE, MIME_TYPES, canonical, sniff
-from athumb_storage.geometry import Box, Placement, Size, as_stored, place
+from athumb_storage.geometry import MIDDLE, Box, Placement, Point, Size, as_stored, place
+from athumb_storage.rendering.crops import Saliency, subject_of
 from athumb_storage.rendering.encoding import encoded
 from athumb_storage.rendering.finishing import finished
 from athumb_storage.rendering.guard import PixelsInFlight, ProcessorTime
@@ -53,6 +54,9 @@ _LARGE: Final = 1_000_000
 _SMALL: Final = 100_000
 """Up to how many pixels a thumb is encoded sooner than another thread would have begun to."""
 
+_GLANCE: Final = 192
+"""How many pixels a side are enough to see what draws the eye."""
+
 _DEFAULT_LIMITS: Final = Limits()
 
 _SIZE_LIMITS: Final = Limits(max_pixels=None, max_bytes=None)
@@ -89,6 +93,7 @@ def render(
     variants: Sequence[Variant],
     limits: Limits = _DEFAULT_LIMITS,
     opened: Opened = _nobody,
+    focal: Point | None = None,
 ) -> list[Rendered]:
     """The thumbs of the image in `reader`.
 
@@ -98,6 +103,7 @@ def render(
         variants: what is wanted.
         limits: what the image may have.
         opened: is told the size of the image.
+        focal: what focal crops have in their middle; None is the middle of the image.
 
     Raises:
         ImageLimitExceeded: the image is over a limit.
@@ -106,8 +112,9 @@ def render(
     """
     original = open_original(reader, image_format, limits)
     opened(original.shown_size)
-    plan = _planned(original, variants)
-    return _in_turn(original.pixels(plan.scale), limits, partial(_thumbs, original, plan, variants))
+    subjects = {variant.thumb_name: focal for variant in variants if focal and variant.thumb.crop == "focal"}
+    plan = _planned(original, variants, subjects)
+    return _in_turn(original.pixels(plan.scale), limits, partial(_thumbs, original, plan, variants, subjects))
 
 
 def bounded(
@@ -151,11 +158,16 @@ def _in_turn(pixels: int, limits: Limits, work: Callable[[], R]) -> R:
     return held() if pixels < _LARGE else _decoders.submit(held).result()
 
 
-def _thumbs(original: Original, plan: Plan, variants: Sequence[Variant]) -> list[Rendered]:
-    spent, orientation = original.spent, original.orientation  # of which the decoder leaves nothing
+def _thumbs(
+    original: Original, plan: Plan, variants: Sequence[Variant], subjects: Mapping[str, Point]
+) -> list[Rendered]:
+    spent = original.spent
     colours = scale_of_colours(original.image, plan, variants) if original.header.is_whole else None
     with reading(), spent.counted():
         decoded = decode_in_planes(original, colours, _workers) if colours else decode(original, plan.scale)
+        smart = _smart_subjects(original, decoded, variants)
+    if smart:
+        plan = _planned(original, variants, {**subjects, **smart}, plan.scale)
     has_png = any(variant.format == "PNG" for variant in variants)
     few_colours = has_png and _has_few_colours(original.image, decoded.image)
     by_label: dict[str, list[Variant]] = {}
@@ -165,7 +177,7 @@ def _thumbs(original: Original, plan: Plan, variants: Sequence[Variant]) -> list
     running: list[Future[Rendered]] = []
     for step, scaled in _scaled(decoded.image, plan, spent):
         same = by_label[step.label]
-        picture = _Picture(partial(_finished, decoded, step, scaled, orientation, same[0].thumb))
+        picture = _Picture(partial(_finished, decoded, step, scaled, original.orientation, same[0].thumb))
         for variant in same:
             write = partial(_encoded, picture, variant, spent, few_colours)
             if scaled.width * scaled.height < _SMALL:
@@ -225,13 +237,37 @@ def shown_size(reader: BinaryIO, formats: Collection[str] = tuple(MIME_TYPES)) -
         return None
 
 
-def _planned(original: Original, variants: Sequence[Variant]) -> Plan:
-    shown, orientation, stored = original.shown_size, original.orientation, original.stored_size
-    placements: dict[str, Placement] = {
-        variant.label: as_stored(place(shown, variant.thumb, variant.density), orientation, stored)
-        for variant in variants
-    }
-    return make_plan(placements, scaled_decode=original.can_be_scaled)
+def _planned(
+    original: Original, variants: Sequence[Variant], subjects: Mapping[str, Point], scale: int | None = None
+) -> Plan:
+    """How the thumbs are made.
+
+    Args:
+        original: the image.
+        variants: what is wanted.
+        subjects: what crops have in their middle, by thumb name; the middle of the image where that is not told.
+        scale: the fraction that it is decoded at, where it is already.
+    """
+    placements: dict[str, Placement] = {}
+    for variant in variants:
+        subject = subjects.get(variant.thumb_name, MIDDLE)
+        placement = place(original.shown_size, variant.thumb, variant.density, subject)
+        placements[variant.label] = as_stored(placement, original.orientation, original.stored_size)
+    return make_plan(placements, scaled_decode=original.can_be_scaled, scale=scale)
+
+
+def _smart_subjects(original: Original, decoded: Decoded, variants: Sequence[Variant]) -> dict[str, Point]:
+    """What draws the eye, by thumb name, for those that want to know."""
+    smart = {variant.thumb_name: variant.thumb for variant in variants if variant.thumb.crop == "smart"}
+    if not smart:
+        return {}
+    whole = decoded.image.size
+    scale = min(1.0, _GLANCE / max(whole))
+    size = max(1, round(whole[0] * scale)), max(1, round(whole[1] * scale))
+    small = decoded.image.resize(size, Image.Resampling.BOX, reducing_gap=1.0)
+    picture = _upright(decoded.coloured(small, (0, 0, *whole)), original.orientation)
+    saliency = Saliency(picture.convert("RGB") if picture.mode == "YCbCr" else picture)
+    return {name: subject_of(saliency, original.shown_size, thumb) for name, thumb in smart.items()}
 
 
 def _scaled(decoded: Image.Image, plan: Plan, spent: ProcessorTime) -> Iterator[tuple[Step, Image.Image]]:
@@ -302,10 +338,11 @@ class _Picture:
 
 def _finished(decoded: Decoded, step: Step, scaled: Image.Image, orientation: int, thumb: Thumb) -> Image.Image:
     """What was scaled, with its colours, upright, and with what the thumb wants besides."""
-    image = decoded.coloured(scaled, step.shown)
-    if orientation > 1:
-        image = image.transpose(_TURNS[orientation])
-    return finished(image, thumb, step.canvas)
+    return finished(_upright(decoded.coloured(scaled, step.shown), orientation), thumb, step.canvas)
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    return image.transpose(_TURNS[orientation]) if orientation > 1 else image
 
 
 def _encoded(picture: _Picture, variant: Variant, spent: ProcessorTime, few_colours: bool) -> Rendered:

@@ -50,6 +50,14 @@ def processor(path: str) -> Callable[..., Any]:
     return found
 
 
+def can_process(path: str) -> bool:
+    """Whether there is a processor of this dotted name."""
+    try:
+        return callable(processor(path))
+    except RenderingError:
+        return False
+
+
 def _processed(image: Image.Image, path: str, options: dict[str, Any]) -> Image.Image:
     try:
         done = processor(path)(image, **options)

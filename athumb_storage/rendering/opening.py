@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, BinaryIO, Final
 
 from PIL import Image, ImageChops, ImageCms
@@ -70,7 +70,9 @@ class Original:
     header: Header
     spent: ProcessorTime
 
-    @property
+    # Kept, because the image tells neither any more when it is decoded.
+
+    @cached_property
     def stored_size(self) -> Size:
         """Width and height of what is shown of it, as it is stored."""
         if self.header.window is None:
@@ -78,7 +80,7 @@ class Original:
         left, top, right, bottom = self.header.window
         return right - left, bottom - top
 
-    @property
+    @cached_property
     def orientation(self) -> int:
         """How it is to be turned. The header tells, but for AVIF, which has this in its own words."""
         exif = self.image.info.get("exif")

@@ -14,8 +14,9 @@ from django.core.files.storage import Storage
 
 from athumb_storage import conf
 from athumb_storage.concurrency import ThisThread, Threads
-from athumb_storage.exceptions import AthumbError, UploadedImageIsUnreadableError, shown
+from athumb_storage.exceptions import AthumbError, InvalidFocalPoint, UploadedImageIsUnreadableError, shown
 from athumb_storage.formats import MIME_TYPES, FormatName
+from athumb_storage.geometry import Point, checked_point
 from athumb_storage.naming import Naming, is_marked, unmarked
 from athumb_storage.rendering import verify_decodable
 from athumb_storage.specs import OriginalOptions, Thumb, Thumbs, ThumbSet, ThumbsOrNone, parse_original
@@ -182,6 +183,7 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
         *,
         force_ssl: bool = False,
         cache_bust: bool = True,
+        focal: Point | None = None,
         **options: Any,
     ) -> str:
         """The URL of a thumb, or of the placeholder of an original without thumbs. It is string work: nobody is asked.
@@ -190,6 +192,8 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
             name, thumb, format, density: as for `thumb_key`.
             force_ssl: make it https where it would be http.
             cache_bust: add the setting `MEDIA_CACHE_BUSTER`, if there is one.
+            focal: add this point to the URL of a focal crop, so that caches see that it was moved. A URL that is signed
+                stays without both.
             options: passed on to the storage's `url()`, such as `expire` on S3.
 
         Raises:
@@ -202,6 +206,8 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
         if own.placeholder_url is not None and is_marked(name):
             return own.placeholder_url
         query = conf.cache_buster() if cache_bust else ""
+        if focal and variant.thumb.crop == "focal":
+            query = f"{query}{'&' if query else ''}focal={focal[0]:g},{focal[1]:g}"
         return self._thumb_url(own.naming.key(name, variant), force_ssl, query, options)
 
     def _thumb_url(self, key: str, force_ssl: bool, query: str, options: dict[str, Any]) -> str:
@@ -375,12 +381,15 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
 
     # Generating again
 
-    def generate_thumbs(self, name: str | None, only: Iterable[str | Thumb] | None = None) -> dict[str, str]:
+    def generate_thumbs(
+        self, name: str | None, only: Iterable[str | Thumb] | None = None, focal: Point | None = None
+    ) -> dict[str, str]:
         """Render the thumbs of an original that is stored already, and store them at the same keys.
 
         Args:
             name: the original's name.
             only: the thumb names wanted; None is all.
+            focal: what focal crops have in their middle, as fractions of width and height; None is the middle.
 
         Returns:
             Thumb name -> thumb key of the plain variant of each that was generated; none for a file that is not an
@@ -388,12 +397,18 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
 
         Raises:
             ValueError: `name` is empty.
+            InvalidFocalPoint: the focal point is not on the image.
             FileNotFoundError: there is no such original.
             UploadedImageIsUnreadableError: the original cannot be decoded.
         """
         name = _named(name)
+        try:
+            focal = focal and checked_point(focal)
+        except ValueError as error:
+            raise InvalidFocalPoint(f"{shown(name)}: {error}") from error
         thumbs = self.thumbs if only is None else dict(self._lookup.resolve_thumb(thumb) for thumb in only)
         with self._open_original(name) as content, Source(content) as source:
+            source.info.focal = focal
             image_format = saving.allowed_format(self, source)
             if image_format:
                 return saving.generate(self, name, source, image_format, thumbs)

@@ -333,7 +333,7 @@ def _rendered(
     source.info.format = image_format
     with naming_the_file(name), source.open() as reader:
         if variants:
-            return render(reader, image_format, variants, limits, source.info.opened)
+            return render(reader, image_format, variants, limits, source.info.opened, source.info.focal)
         verify_decodable(reader, image_format, limits, source.info.opened)
         return []
 

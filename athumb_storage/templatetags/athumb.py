@@ -13,6 +13,7 @@ from django.template.context import Context
 from django.utils.html import conditional_escape
 
 from athumb_storage.exceptions import AthumbError
+from athumb_storage.fields import ThumbsFieldFile
 
 logger = logging.getLogger("athumb_storage")
 
@@ -75,6 +76,8 @@ def _thumb_url(file: Any, thumb: Any, force_ssl: bool) -> str:
         raise AthumbError(f"{file!r} has no thumbs: it is not the file of a storage that makes them.")
     # Of a plain field, whose storage would look among the thumbs of other fields as well.
     storage.thumbs.name_of(thumb)
+    if isinstance(file, ThumbsFieldFile):  # which knows the focal point
+        return file.url_for_thumb(thumb, force_ssl=force_ssl)
     return str(storage.url_for_thumb(file.name, thumb, force_ssl=force_ssl))
 
 

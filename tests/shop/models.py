@@ -6,6 +6,7 @@ from django.db import models
 from athumb_storage import Thumb
 from athumb_storage.fields import FileWithThumbsField, ImageWithThumbsField, ThumbsFieldMixin
 from athumb_storage.storages import InMemoryThumbnailStorage
+from athumb_storage.validators import validate_focal_point
 
 OWN = InMemoryThumbnailStorage(location="own", thumbs={"cover": {"size": (30, 30), "crop": True}})
 
@@ -62,3 +63,25 @@ class Sized(models.Model):
         height_field="height",
         thumbs={"small": {"size": (20, 20)}, "square": {"size": (20, 20), "crop": True}},
     )
+
+
+class Portrait(models.Model):
+    title = models.CharField(max_length=20, blank=True)
+    image_focus = models.CharField(max_length=20, blank=True, validators=[validate_focal_point])
+    image = ImageWithThumbsField(
+        upload_to="portraits",
+        focal_field="image_focus",
+        thumbs={
+            "face": {"size": (20, 20), "crop": "focal", "format": ("WEBP", "PNG")},
+            "middle": {"size": (20, 20), "crop": True, "format": "PNG"},
+        },
+    )
+
+
+class HiddenPortrait(Portrait):
+    class Meta:
+        proxy = True
+
+
+class SignedPortrait(Portrait):
+    signature = models.CharField(max_length=20)

@@ -124,7 +124,7 @@ ROOMS = [
     },
     {"rendering", "processors"},
     {"storages"},
-    {"transactions", "validators", "forms"},
+    {"transactions", "validators", "forms", "focal"},
     {"fields"},
     {"regeneration", "tasks"},
     {"apps", "checks", "management", "templatetags", "contrib"},

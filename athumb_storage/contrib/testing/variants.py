@@ -14,6 +14,7 @@ from athumb_storage import AthumbError, UnknownThumb
 from athumb_storage.contrib.testing.base import Contract, MakeStorage
 from athumb_storage.contrib.testing.files import colour_at, image_in, upload
 from athumb_storage.specs import Variant
+from athumb_storage.uploads import upload_info
 
 FORMATS = ("AVIF", "WEBP", "JPEG")
 BOTH: dict[str, Any] = {"large": {"size": (60, 60), "format": FORMATS, "densities": (1, 2)}}
@@ -169,6 +170,34 @@ class VariantsContract(Contract):
         storage.save("cat.jpg", upload(size=(300, 100)))
         assert image_in(storage, storage.thumb_key("cat.jpg", "wide")).size == (60, 20)
         assert image_in(storage, storage.thumb_key("cat.jpg", "high")).size == (180, 60)
+
+    @pytest.mark.parametrize("turned", [1, 6, 8])
+    def test_a_smart_crop_keeps_what_draws_the_eye(self, make_storage: MakeStorage, turned: int) -> None:
+        storage = make_storage(thumbs={"face": {"size": (30, 30), "crop": "smart", "densities": (1, 2)}})
+        image = Image.new("RGB", (300, 100), "gray")
+        image.paste("blue", (230, 20, 280, 70))
+        exif = Image.Exif()
+        exif[0x0112] = turned
+        output = io.BytesIO()
+        image.save(output, "JPEG", exif=exif)
+        storage.save("cat.jpg", ContentFile(output.getvalue()))
+        for density in (1, 2):
+            thumb = image_in(storage, storage.thumb_key("cat.jpg", "face", density=density))
+            assert thumb.size == (30 * density, 30 * density)
+            assert _share_of_blue(thumb) > 0.2
+
+    def test_a_focal_crop_shows_what_is_around_its_point(self, make_storage: MakeStorage) -> None:
+        storage = make_storage(thumbs={"face": {"size": (30, 30), "crop": "focal", "format": "PNG"}})
+        image = Image.new("RGB", (300, 100), "red")
+        image.paste("blue", (200, 0, 300, 100))
+        content = _png(image)
+        upload_info(content).focal = (0.9, 0.5)
+        storage.save("cat.png", content)
+        assert _share_of_blue(image_in(storage, storage.thumb_key("cat.png", "face"))) > 0.9
+        storage.generate_thumbs("cat.png", focal=(0.1, 0.5))
+        assert _share_of_blue(image_in(storage, storage.thumb_key("cat.png", "face"))) == 0
+        storage.generate_thumbs("cat.png")
+        assert _share_of_blue(image_in(storage, storage.thumb_key("cat.png", "face"))) == 0
 
     def test_processors_change_the_pixels(self, make_storage: MakeStorage) -> None:
         processors = (f"{__name__}.inverted", ("athumb_storage.processors.sharpen", {"percent": 80}))
