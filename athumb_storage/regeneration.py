@@ -23,6 +23,7 @@ class Outcome(Enum):
     NO_IMAGE = "not an image"
     EMPTY = "without a file"
     REPEATED = "repeated"
+    COMPLETE = "complete already"
     FAILED = "failed"
 
 
@@ -37,7 +38,12 @@ class Result:
 
 
 def regenerate(
-    rows: models.QuerySet[Any], field: models.FileField, only: Sequence[str] | None = None, *, dry_run: bool = False
+    rows: models.QuerySet[Any],
+    field: models.FileField,
+    only: Sequence[str] | None = None,
+    *,
+    missing: bool = False,
+    dry_run: bool = False,
 ) -> Iterator[Result]:
     """Generate the thumbs of every row again, one result a row; a file that fails does not stop the others.
 
@@ -48,6 +54,7 @@ def regenerate(
         rows: the rows, of the field's model or one derived from it.
         field: a file field on a storage that makes thumbs.
         only: the thumb names wanted; None is all.
+        missing: whether to leave alone what is stored already.
         dry_run: whether to leave the storage alone.
     """
     previous = None
@@ -61,17 +68,39 @@ def regenerate(
         elif name == previous:
             yield Result(pk, name, Outcome.REPEATED)
         else:
-            yield Result(pk, name, Outcome.GENERATED) if dry_run else _generate(pk, name, field, only, *points)
+            yield _judged(pk, name, field, only, points, missing=missing, dry_run=dry_run)
         previous = name
 
 
-def _generate(pk: Any, name: str, field: models.FileField, only: Sequence[str] | None, point: Any = None) -> Result:
-    storage: Any = field.storage
+def _judged(
+    pk: Any,
+    name: str,
+    field: models.FileField,
+    only: Sequence[str] | None,
+    points: Sequence[Any],
+    *,
+    missing: bool,
+    dry_run: bool,
+) -> Result:
+    """Generate the thumbs of a row, and say how it went."""
     try:
-        focal = {"focal": cast(Any, field).focal.parse(point)} if point else {}
-        keys = storage.generate_thumbs(name, only, **focal)
+        outcome = _generate(name, field, only, points, missing=missing, dry_run=dry_run)
     except Exception as error:
-        if not is_of_storing(storage, error) and not isinstance(error, SuspiciousOperation):
+        if not is_of_storing(cast(Any, field).storage, error) and not isinstance(error, SuspiciousOperation):
             raise
         return Result(pk, name, Outcome.FAILED, f"{type(error).__name__}: {error}")
-    return Result(pk, name, Outcome.GENERATED if keys else Outcome.NO_IMAGE)
+    return Result(pk, name, outcome)
+
+
+def _generate(
+    name: str, field: Any, only: Sequence[str] | None, points: Sequence[Any], *, missing: bool, dry_run: bool
+) -> Outcome:
+    storage = field.storage
+    if missing:
+        only = [thumb for thumb in storage.missing_thumbs(name) if only is None or thumb in only]
+        if not only:
+            return Outcome.COMPLETE
+    if dry_run:
+        return Outcome.GENERATED
+    focal = field.focal.parse(points[0]) if points else None
+    return Outcome.GENERATED if storage.generate_thumbs(name, only, focal) else Outcome.NO_IMAGE

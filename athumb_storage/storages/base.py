@@ -416,6 +416,14 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
                 raise UploadedImageIsUnreadableError(f"{name!r} is not an image of a format that is accepted.")
             return {}
 
+    def missing_thumbs(self, name: str | None) -> list[str]:
+        """The names of those thumbs of the original `name` of which something is not stored. The storage is asked.
+
+        Raises:
+            ValueError: `name` is empty.
+        """
+        return saving.missing_thumbs(self, _named(name))
+
     def _open_original(self, name: str) -> AbstractContextManager[File[Any]]:
         return self.open(name, "rb")
 

@@ -50,6 +50,7 @@ class Storage(journals.Storage, Protocol):
 
     @property
     def _lookup(self) -> ThumbLookup: ...
+    def exists(self, name: str) -> bool: ...
     def get_available_name(self, name: str, max_length: int | None = None) -> str: ...
     def _refuse_long(self, keys: Iterable[str]) -> None: ...
     def get_alternative_name(self, file_root: str, file_ext: str) -> str: ...
@@ -298,6 +299,16 @@ def stored_thumbs(storage: Storage, name: str) -> list[str]:
     sets = storage._lookup.thumb_sets().values()
     keys = dict.fromkeys(key for thumbs in sets for key in storage._lookup.keys(name, thumbs))
     return [key for key in keys if not _is_too_long(storage, key)]
+
+
+def missing_thumbs(storage: Storage, name: str) -> list[str]:
+    """The names of thumbs of which a variant is not there; by one listing, where there is something to list."""
+    prefix = storage.options.naming.prefix(name)
+    listed = None if prefix is None else storage._list_folder(prefix)
+    there = storage.exists if listed is None else set(listed).__contains__
+    variants = storage._lookup.variants(name)
+    missing = [each.thumb_name for each in variants if not there(storage.options.naming.key(name, each))]
+    return list(dict.fromkeys(missing))
 
 
 def _is_too_long(storage: Storage, key: str) -> bool:

@@ -26,6 +26,9 @@ class Command(BaseCommand):
         parser.add_argument("model", help="the model, as app.Model")
         parser.add_argument("field", help="the name of its file field")
         parser.add_argument("--thumb", action="append", metavar="NAME", help="only this thumb; may be repeated")
+        parser.add_argument(
+            "--missing", action="store_true", help="only thumbs that are not stored; the storage is asked"
+        )
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, and store nothing")
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="the database that has the rows")
 
@@ -34,7 +37,7 @@ class Command(BaseCommand):
         field = _field(model, options["field"])
         _check_thumbs(field, options["thumb"])
         rows = model._base_manager.using(options["database"]).all()
-        results = regenerate(rows, field, options["thumb"], dry_run=options["dry_run"])
+        results = regenerate(rows, field, options["thumb"], missing=options["missing"], dry_run=options["dry_run"])
         counts = self._followed(results, rows.count(), options["verbosity"])
         self._summarise(counts, options["dry_run"])
 
@@ -56,7 +59,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{result.outcome.value}: {result.name!r} (row {result.pk})")
 
     def _summarise(self, counts: Counter[Outcome], dry_run: bool) -> None:
-        summary = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome)
+        told = [outcome for outcome in Outcome if outcome is not Outcome.COMPLETE or counts[outcome]]
+        summary = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in told)
         self.stdout.write(f"{'Dry run, nothing stored: ' if dry_run else ''}{_rows(counts.total())}: {summary}.")
         if counts[Outcome.FAILED]:
             raise CommandError(f"{counts[Outcome.FAILED]} of {_rows(counts.total())} failed.")
