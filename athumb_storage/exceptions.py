@@ -10,6 +10,10 @@ def shown(name: str | None) -> str:
     return repr(name if name is None or len(name) <= 300 else f"{name[:200]}…{name[-80:]}")
 
 
+def _listed(names: Iterable[object]) -> str:
+    return ", ".join(repr(name) for name in names) or "none"
+
+
 class AthumbError(Exception):
     """The base of every error this package raises."""
 
@@ -24,9 +28,15 @@ class InvalidThumb(AthumbError, ValueError):
 class UnknownThumb(AthumbError, LookupError):
     """No thumb of that name is configured, or not in that format or density; the message lists those that are."""
 
-    def __init__(self, thumb: object, known: Iterable[object], kind: str = "thumb") -> None:
-        names = ", ".join(repr(name) for name in known) or "none"
-        super().__init__(f"Unknown {kind} {thumb!r}. Known {kind}s: {names}.")
+    def __init__(self, thumb: object, known: Iterable[str]) -> None:
+        super().__init__(f"Unknown thumb {thumb!r}. Known thumbs: {_listed(known)}.")
+
+    @classmethod
+    def variant(cls, thumb: object, word: str, wanted: object, known: Iterable[object]) -> UnknownThumb:
+        """There is the thumb, and not what is wanted of it: `word` says whether that is a format or a density."""
+        error = cls(thumb, ())
+        error.args = (f"Thumb {thumb!r} has no {word} {wanted!r}; it has {_listed(known)}.",)
+        return error
 
 
 class AmbiguousThumb(AthumbError, LookupError):

@@ -51,7 +51,13 @@ logger = logging.getLogger("athumb_storage")
 class ThumbsFieldFile(_FieldFile):
     """What a field file with thumbs can do besides."""
 
-    def url_for_thumb(self, thumb: str | Thumb, *args: Any, **options: Any) -> str:
+    def url_for_thumb(
+        self,
+        thumb: str | Thumb,
+        format: FormatName | None = None,  # noqa: A002, it is the option's name
+        density: int = 1,
+        **options: Any,
+    ) -> str:
         """The URL of a thumb; see the storage's `url_for_thumb`.
 
         Raises:
@@ -63,7 +69,7 @@ class ThumbsFieldFile(_FieldFile):
         if self.field.focal:
             with suppress(InvalidFocalPoint):  # no page is to break for it
                 options.setdefault("focal", self.field.focal.of(self.instance))
-        return str(self._thumb_storage().url_for_thumb(self.name, thumb, *args, **options))
+        return str(self._thumb_storage().url_for_thumb(self.name, thumb, format, density, **options))
 
     def thumb_size(self, thumb: str | Thumb, density: int = 1) -> Size:
         """Width and height of a thumb in pixels, by arithmetic alone.
@@ -76,9 +82,10 @@ class ThumbsFieldFile(_FieldFile):
         """
         self._require_file()
         thumbs = self._thumb_storage().thumbs
-        spec: Thumb = thumbs[thumbs.name_of(thumb)]
+        thumb_name = thumbs.name_of(thumb)
+        spec: Thumb = thumbs[thumb_name]
         if density not in spec.densities:
-            raise UnknownThumb(density, spec.densities, f"density of thumb {thumb!r}")
+            raise UnknownThumb.variant(thumb_name, "density", density, spec.densities)
         return exact_size(spec, density) or place(self._original_size(), spec, density).whole
 
     def save(self, name: str, content: Any, save: bool = True) -> None:

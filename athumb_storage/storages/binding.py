@@ -139,12 +139,12 @@ class ThumbLookup:
         formats = spec.formats_for(name, own.fallback_format, own.keeps_extension)
         wanted = formats[-1] if format is None else canonical(format)
         if wanted not in formats:
-            raise UnknownThumb(format, formats, f"format of thumb {thumb_name!r}")
+            raise UnknownThumb.variant(thumb_name, "format", format, formats)
         try:
             return found[wanted, density]
         except KeyError:
             if density not in spec.densities:
-                raise UnknownThumb(density, spec.densities, f"density of thumb {thumb_name!r}") from None
+                raise UnknownThumb.variant(thumb_name, "density", density, spec.densities) from None
             return found.setdefault((wanted, density), Variant.of(thumb_name, spec, wanted, density))
 
     def variants(self, name: str, thumbs: Mapping[str, Thumb] | None = None) -> list[Variant]:
