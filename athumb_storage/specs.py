@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Required, TypedDict
@@ -107,7 +107,7 @@ class Thumb:
             return options
         if not isinstance(options, Mapping):
             raise InvalidThumb(f"a Thumb or a mapping of options is wanted, not {options!r}")
-        known = [field.name for field in fields(cls)]
+        known = [each.name for each in fields(cls)]
         for option in options:
             if option not in known:
                 raise InvalidThumb(f"option {option!r} is unknown; the options are {', '.join(known)}")
@@ -122,8 +122,8 @@ class Thumb:
             return default
         return self.quality.get(image_format, default) if isinstance(self.quality, Mapping) else self.quality
 
-    def formats_for(self, name: str, fallback: str, keeps_extension: bool = False) -> tuple[str, ...]:
-        """The formats this thumb has for an original called `name`: its own, else the name's, else `fallback`.
+    def format_for(self, name: str, fallback: str, keeps_extension: bool = False) -> str:
+        """The plain format this thumb has for an original called `name`: its own, else the name's, else `fallback`.
 
         Args:
             name: the original's name.
@@ -132,9 +132,13 @@ class Thumb:
                 even if no thumb would be in it otherwise.
         """
         if self.format:
-            return self._formats
+            return self._formats[-1]
         told = format_of_name(name)
-        return (told if told and (keeps_extension or told in WEB_FORMATS) else fallback,)
+        return told if told and (keeps_extension or told in WEB_FORMATS) else fallback
+
+    def formats_for(self, name: str, fallback: str, keeps_extension: bool = False) -> tuple[str, ...]:
+        """All formats this thumb has for that original, the plain one last."""
+        return self._formats or (self.format_for(name, fallback, keeps_extension),)
 
     @property
     def spellings(self) -> tuple[str, ...]:
@@ -148,8 +152,8 @@ class Thumb:
         They cover what it wrote and nothing else: an option that has its default counts as not written, so that one
         which a later release knows moves no key.
         """
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        written = {field.name: values[field.name] for field in fields(self) if values[field.name] != field.default}
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        written = {each.name: values[each.name] for each in fields(self) if values[each.name] != each.default}
         spelled = json.dumps(written, sort_keys=True, separators=(",", ":"), default=dict)
         return sha256(spelled.encode()).hexdigest()[:8]
 
@@ -198,17 +202,18 @@ class Variant:
     """That of its format, without a dot."""
     density: int = 1
     """How many pixels it has, a side, for each pixel of the thumb's box."""
+    label: str = field(init=False, repr=False, compare=False)
+    """The thumb name with the density: `large`, `large@2x`."""
+
+    def __post_init__(self) -> None:
+        label = self.thumb_name if self.density == 1 else f"{self.thumb_name}@{self.density}x"
+        object.__setattr__(self, "label", label)
 
     @classmethod
     def of(cls, thumb_name: str, thumb: Thumb, image_format: str, density: int = 1) -> Variant:
         """The variant of a thumb in a format."""
         extension = EXTENSIONS[image_format]
         return cls(thumb_name=thumb_name, thumb=thumb, format=image_format, extension=extension, density=density)
-
-    @property
-    def label(self) -> str:
-        """The thumb name with the density: `large`, `large@2x`."""
-        return self.thumb_name if self.density == 1 else f"{self.thumb_name}@{self.density}x"
 
 
 def _checked_size(size: object, density: int) -> BoxSize:

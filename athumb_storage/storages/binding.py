@@ -68,7 +68,7 @@ class ThumbLookup:
         self._storage = weakref.ref(storage)
         self._options = options
         self._overlaid = ThumbSet(), field_thumbs or ThumbSet()
-        self._variants: dict[str | Thumb, tuple[str, Thumb, dict[tuple[str, int], Variant]]] = {}
+        self._variants: dict[str | Thumb, tuple[str, Thumb, dict[str, Variant]]] = {}
         self._generation = -1
 
     @property
@@ -136,16 +136,19 @@ class ThumbLookup:
         except (KeyError, TypeError):  # not looked up yet, or nothing that can be a thumb
             thumb_name, spec, found = self._variants[thumb] = *self.resolve_thumb(thumb), {}
         own = self._options
+        if format is None and density == 1:  # as nearly all URLs
+            plain = spec.format_for(name, own.fallback_format, own.keeps_extension)
+            try:
+                return found[plain]
+            except KeyError:
+                return found.setdefault(plain, Variant.of(thumb_name, spec, plain))
         formats = spec.formats_for(name, own.fallback_format, own.keeps_extension)
         wanted = formats[-1] if format is None else canonical(format)
         if wanted not in formats:
             raise UnknownThumb.variant(thumb_name, "format", format, formats)
-        try:
-            return found[wanted, density]
-        except KeyError:
-            if density not in spec.densities:
-                raise UnknownThumb.variant(thumb_name, "density", density, spec.densities) from None
-            return found.setdefault((wanted, density), Variant.of(thumb_name, spec, wanted, density))
+        if density not in spec.densities:
+            raise UnknownThumb.variant(thumb_name, "density", density, spec.densities)
+        return Variant.of(thumb_name, spec, wanted, density)
 
     def variants(self, name: str, thumbs: Mapping[str, Thumb] | None = None) -> list[Variant]:
         """What is stored of these thumbs, by default of all, for an original called `name`."""
