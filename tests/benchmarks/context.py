@@ -17,6 +17,7 @@ GROUPS = (
     "threads",
     "memory",
     "quality",
+    "variants",
 )
 
 

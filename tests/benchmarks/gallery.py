@@ -28,6 +28,18 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "crop": {"size": (BOX, BOX), "crop": True},
     "no upscale": {"size": (BOX, BOX), "upscale": False},
 }
+MORE: dict[str, dict[str, Any]] = {
+    "one side": {"size": (BOX, None)},
+    "pad": {"size": (BOX, BOX), "pad": "white"},
+    "smart crop": {"size": (BOX, BOX), "crop": "smart"},
+    "focal crop at 0.2,0.3": {"size": (BOX, BOX), "crop": "focal"},
+    "density 2": {"size": (BOX // 2, BOX // 2), "densities": (1, 2)},
+    "sharpened": {"size": (BOX, BOX), "processors": ("athumb_storage.processors.sharpen",)},
+}
+"""Beside them stands what libvips makes of the same, and of the last the fit as it is without."""
+
+FOCAL = 0.2, 0.3
+SHOWN_WITH_MORE = ("JPEG, wide", "JPEG, turned", "PNG, transparent")
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
 
 
@@ -91,19 +103,43 @@ def ours(data: bytes, options: dict[str, Any], image_format: str) -> bytes:
 
     read = sniff(data[:HEAD_SIZE])
     assert read
-    [thumb] = render(io.BytesIO(data), read, [Variant.of("thumb", Thumb(**options), image_format)])
-    return thumb.data
+    thumb = Thumb(**options)
+    variant = Variant.of("thumb", thumb, image_format, thumb.densities[-1])
+    [rendered] = render(io.BytesIO(data), read, [variant], focal=FOCAL)
+    return rendered.data
 
 
 def reference(data: bytes, options: dict[str, Any]) -> bytes:
     """The same by libvips, as a PNG; transparency is scaled premultiplied there, too."""
     import pyvips
 
-    width, height = options["size"]
-    size = "both" if options.get("upscale", True) else "down"
-    crop = "centre" if options.get("crop") else "none"
-    image = pyvips.Image.thumbnail_buffer(data, width, height=height, size=size, crop=crop, export_profile="srgb")
+    density = options.get("densities", (1,))[-1]
+    width, height = ((side or 10_000) * density for side in options["size"])
+    size = "both" if options.get("upscale", True) and density == 1 else "down"
+    crops = {None: "none", True: "centre", "smart": "attention", "focal": "none"}
+    box = {"width": width, "height": height, "size": size, "crop": crops[options.get("crop")]}
+    if options.get("crop") == "focal":
+        return _around(data, width, height)
+    image = pyvips.Image.thumbnail_buffer(data, box.pop("width"), export_profile="srgb", **box)
+    if options.get("pad"):
+        image = image.flatten(background=255) if image.hasalpha() else image
+        image = image.gravity("centre", width, height, extend="white")
     return bytes(image.pngsave_buffer(keep="none"))
+
+
+def _around(data: bytes, width: int, height: int) -> bytes:
+    """A crop around the focal point."""
+    import pyvips
+
+    whole = pyvips.Image.new_from_buffer(data, "").autorot()
+    scale = max(width / whole.width, height / whole.height)
+    size = {"height": round(whole.height * scale), "size": "force"}
+    image = pyvips.Image.thumbnail_buffer(data, round(whole.width * scale), export_profile="srgb", **size)
+    left, top = (
+        min(max(round(at * side - box / 2), 0), side - box)
+        for at, side, box in zip(FOCAL, (image.width, image.height), (width, height), strict=True)
+    )
+    return bytes(image.crop(left, top, width, height).pngsave_buffer(keep="none"))
 
 
 def easy(data: bytes, options: dict[str, Any], image_format: str) -> bytes:
@@ -216,6 +252,9 @@ def page() -> Iterator[str]:
     for label, data in originals():
         for option, options in OPTIONS.items():
             yield _row(f"{label}: {option}", data, options, "JPEG" if label.startswith("JPEG") else "PNG")
+        if label in SHOWN_WITH_MORE or "," not in label:
+            for option, options in MORE.items():
+                yield _row(f"{label}: {option}", data, options, "PNG")
     for image_format in FORMATS:
         data = _saved(picture(SHAPES["odd"]), "PNG")
         yield _row(f"PNG, RGB, as {image_format}", data, OPTIONS["fit"], image_format)
