@@ -16,13 +16,14 @@ from django.db.models.fields.files import FieldFile, ImageFieldFile, ImageFileDe
 from django.db.models.signals import post_save
 from django.utils.functional import cached_property
 
+from athumb_storage.checking import checked_format
 from athumb_storage.exceptions import AthumbError, InvalidFocalPoint, InvalidThumb, OriginalSizeUnknown, UnknownThumb
 from athumb_storage.focal import FocalColumn, connect_to_all
 from athumb_storage.formats import MIME_TYPES, FormatName
 from athumb_storage.forms import CheckedImageField
 from athumb_storage.geometry import Size, exact_size, place
 from athumb_storage.rendering import shown_size
-from athumb_storage.specs import OriginalOptions, Thumb, Thumbs, ThumbSet, checked_format, parse_original
+from athumb_storage.specs import OriginalOptions, Thumb, Thumbs, ThumbSet, parse_original
 from athumb_storage.storages.binding import register_field
 from athumb_storage.storages.options import OnError, parse_on_error
 from athumb_storage.uploads import upload_info

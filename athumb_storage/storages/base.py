@@ -12,15 +12,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
 
-from athumb_storage import conf
 from athumb_storage.concurrency import ThisThread, Threads
 from athumb_storage.exceptions import AthumbError, InvalidFocalPoint, UploadedImageIsUnreadableError, shown
 from athumb_storage.formats import MIME_TYPES, FormatName
 from athumb_storage.geometry import Point, checked_point
-from athumb_storage.naming import Naming, is_marked, unmarked
+from athumb_storage.naming import Naming, unmarked
 from athumb_storage.rendering import verify_decodable
 from athumb_storage.specs import OriginalOptions, Thumb, Thumbs, ThumbSet, ThumbsOrNone, parse_original
 from athumb_storage.storages import saving
+from athumb_storage.storages.addressing import AddressingStorage, named
 from athumb_storage.storages.binding import ThumbLookup
 from athumb_storage.storages.filenames import refuse_thumb_names, safe_name
 from athumb_storage.storages.journal import Journal, kept_journals
@@ -39,7 +39,7 @@ _OVERWRITING: Final = ("file_overwrite", "overwrite_files", "allow_overwrite", "
 """What Django and django-storages call the option to replace a file of the same name."""
 
 
-class ThumbnailStorageMixin(TravellingStorage, _Base):
+class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
     """Gives thumbs to a Django storage: `class MyStorage(ThumbnailStorageMixin, SomeStorage): pass`.
 
     Its options are those of `StorageOptions`, by keyword, and whatever the storage itself takes. What a storage may do
@@ -148,74 +148,6 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
             original=parse_original(original),
         )
         return view
-
-    # Where a thumb lives
-
-    def thumb_key(
-        self,
-        name: str | None,
-        thumb: str | Thumb,
-        format: FormatName | None = None,  # noqa: A002, it is the option's name
-        density: int = 1,
-    ) -> str:
-        """Where the thumb of the original `name` is stored, as a storage name.
-
-        Args:
-            name: the original's name, as a field's file has it.
-            thumb: a thumb name or a Thumb.
-            format: one of the formats that the thumb lists; None is the plain one, the last.
-            density: one of its densities.
-
-        Raises:
-            ValueError: `name` is empty.
-            UnknownThumb: no such thumb is configured, or not in that format or density.
-            AmbiguousThumb: this storage is bound to no field, and its fields define that thumb differently.
-        """
-        name = _named(name)
-        return self.options.naming.key(name, self._lookup.variant(name, thumb, format, density))
-
-    def url_for_thumb(
-        self,
-        name: str | None,
-        thumb: str | Thumb,
-        format: FormatName | None = None,  # noqa: A002, it is the option's name
-        density: int = 1,
-        *,
-        force_ssl: bool = False,
-        cache_bust: bool = True,
-        focal: Point | None = None,
-        **options: Any,
-    ) -> str:
-        """The URL of a thumb, or of the placeholder of an original without thumbs. It is string work: nobody is asked.
-
-        Args:
-            name, thumb, format, density: as for `thumb_key`.
-            force_ssl: make it https where it would be http.
-            cache_bust: add the setting `MEDIA_CACHE_BUSTER`, if there is one.
-            focal: add this point to the URL of a focal crop, so that caches see that it was moved. A URL that is signed
-                stays without both.
-            options: passed on to the storage's `url()`, such as `expire` on S3.
-
-        Raises:
-            ValueError: `name` is empty.
-            UnknownThumb, AmbiguousThumb: as `thumb_key` does.
-        """
-        name = _named(name)
-        variant = self._lookup.variant(name, thumb, format, density)
-        own = self.options
-        if own.placeholder_url is not None and is_marked(name):
-            return own.placeholder_url
-        query = conf.cache_buster() if cache_bust else ""
-        if focal and variant.thumb.crop == "focal":
-            query = f"{query}{'&' if query else ''}focal={focal[0]:g},{focal[1]:g}"
-        return self._thumb_url(own.naming.key(name, variant), force_ssl, query, options)
-
-    def _thumb_url(self, key: str, force_ssl: bool, query: str, options: dict[str, Any]) -> str:
-        """The URL of a thumb key, with one more query parameter, such as "cbust=42", unless it is empty."""
-        url = self.url(key, **options)
-        if force_ssl and url.startswith("http://"):
-            url = "https://" + url[7:]
-        return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 
     # Names
 
@@ -368,7 +300,7 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
 
     def delete_thumbs(self, name: str | None) -> None:
         """Delete all thumbs of the original `name`, also those that are configured no more."""
-        self._remove(saving.stored_thumbs(self, _named(name)))
+        self._remove(saving.stored_thumbs(self, named(name)))
 
     def _list_folder(self, folder: str) -> list[str] | None:
         """The names of all files in a folder; None if this storage cannot tell."""
@@ -401,7 +333,7 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
             FileNotFoundError: there is no such original.
             UploadedImageIsUnreadableError: the original cannot be decoded.
         """
-        name = _named(name)
+        name = named(name)
         try:
             focal = focal and checked_point(focal)
         except ValueError as error:
@@ -422,14 +354,7 @@ class ThumbnailStorageMixin(TravellingStorage, _Base):
         Raises:
             ValueError: `name` is empty.
         """
-        return saving.missing_thumbs(self, _named(name))
+        return saving.missing_thumbs(self, named(name))
 
     def _open_original(self, name: str) -> AbstractContextManager[File[Any]]:
         return self.open(name, "rb")
-
-
-def _named(name: str | None) -> str:
-    """The name of a field's file, which may have none, or be a Path, as Django's storages take it."""
-    if not name:
-        raise ValueError("There are no thumbs where there is no original.")
-    return str(name)

@@ -115,6 +115,7 @@ ROOMS = [
         "formats",
         "geometry",
         "encoders",
+        "checking",
         "specs",
         "naming",
         "concurrency",

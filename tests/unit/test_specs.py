@@ -10,8 +10,7 @@ import pytest
 
 from athumb_storage import CropAmount, InvalidThumb, Thumb, ThumbOptions, ThumbSet, UnknownThumb
 from athumb_storage.formats import EXTENSIONS, FormatName, canonical
-from athumb_storage.geometry import CropWord
-from athumb_storage.specs import MAX_SIDE
+from athumb_storage.geometry import MAX_SIDE, CropWord
 
 PAIRS = (("small", {"size": (20, 10)}), ("square", {"size": (50, 50), "crop": True}))
 
