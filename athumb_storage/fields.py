@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, cast, overload
 
 from django import forms
@@ -261,7 +262,8 @@ class ThumbsFieldMixin(_FileField):
         if not self._is_historical:
             register_field(self)
         if self._size_fields():
-            connect_to_all(post_save, self._save_size, cls)
+            connect = post_save.connect if self._is_historical else partial(connect_to_all, post_save)
+            connect(self._save_size, sender=cls)
         if self.focal_field:
             self.focal = FocalColumn(self, self.focal_field)
             self.focal.connect()

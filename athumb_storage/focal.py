@@ -107,8 +107,10 @@ class FocalColumn:
             thumbs_failed.send_robust(type(storage), storage=storage, name=name, error=error)
 
 
-def connect_to_all(signal: Signal, receiver: Callable[..., Any], model: type[models.Model]) -> None:
+def connect_to_all(signal: Signal, receiver: Callable[..., Any], sender: type[models.Model]) -> None:
     """Connect a receiver to a model and to all that derive from it: proxies, too, send signals of their own."""
+
+    model = sender
 
     def connect(sender: type[models.Model], **_: Any) -> None:
         if issubclass(sender, model):

@@ -143,6 +143,12 @@ class Thumb:
         """Its own formats, spelled as the project did."""
         return (self.format,) if isinstance(self.format, str) else self.format or ()
 
+    @property
+    def written(self) -> dict[str, Any]:
+        """The options that have another value than their default."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {each.name: values[each.name] for each in fields(self) if values[each.name] != each.default}
+
     @cached_property
     def fingerprint(self) -> str:
         """Eight digits that are others when the project writes another Thumb.
@@ -150,9 +156,7 @@ class Thumb:
         They cover what it wrote and nothing else: an option that has its default counts as not written, so that one
         which a later release knows moves no key.
         """
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        written = {each.name: values[each.name] for each in fields(self) if values[each.name] != each.default}
-        spelled = json.dumps(written, sort_keys=True, separators=(",", ":"), default=dict)
+        spelled = json.dumps(self.written, sort_keys=True, separators=(",", ":"), default=dict)
         return sha256(spelled.encode()).hexdigest()[:8]
 
     @cached_property
@@ -175,14 +179,14 @@ def parse_original(options: OriginalOptions | Thumb | None) -> Thumb | None:
     Raises:
         InvalidThumb: an option is wrong; the message names it.
     """
-    if options is None or isinstance(options, Thumb):
-        return options
+    if options is None:
+        return None
     known = OriginalOptions.__annotations__
-    if isinstance(options, Mapping):
-        for option in options:
-            if option not in known:
-                raise InvalidThumb(f"option {option!r} is unknown; the options are {', '.join(known)}")
-    thumb = replace(Thumb.parse(options), upscale=False)
+    written = options.written if isinstance(options, Thumb) else options
+    for option in written if isinstance(written, Mapping) else ():
+        if option not in known and not (isinstance(options, Thumb) and option == "upscale"):
+            raise InvalidThumb(f"option {option!r} is unknown; the options are {', '.join(known)}")
+    thumb = replace(Thumb.parse(written), upscale=False)
     if len(thumb.spellings) > 1:
         raise InvalidThumb(f"option 'format': an original has one, not {', '.join(thumb.spellings)}")
     return thumb

@@ -65,6 +65,11 @@ class Sized(models.Model):
     )
 
 
+class SizedByAnotherName(Sized):
+    class Meta:
+        proxy = True
+
+
 class Portrait(models.Model):
     title = models.CharField(max_length=20, blank=True)
     image_focus = models.CharField(max_length=20, blank=True, validators=[validate_focal_point])

@@ -18,7 +18,7 @@ from athumb_storage.formats import MIME_TYPES
 from athumb_storage.storages import InMemoryThumbnailStorage
 from athumb_storage.uploads import UploadInfo, upload_info
 from tests.conftest import draw, noise, upload
-from tests.shop.models import Sized
+from tests.shop.models import Sized, SizedByAnotherName
 
 pytestmark = pytest.mark.django_db
 
@@ -164,8 +164,9 @@ def test_a_storage_that_makes_no_thumbs_leaves_it_to_the_field(tmp_path):
 # Saved in part
 
 
-def test_with_update_fields_the_size_is_saved_with_the_name(storage):
-    row = Sized.objects.create(image=upload("cat.jpg", draw((60, 40))))
+@pytest.mark.parametrize("model", [Sized, SizedByAnotherName])
+def test_with_update_fields_the_size_is_saved_with_the_name(storage, model):
+    row = model.objects.create(image=upload("cat.jpg", draw((60, 40))))
     row.image = upload("dog.jpg", draw((50, 30)))
     row.save(update_fields=["image"])
     assert size_in_database(row) == (50, 30)

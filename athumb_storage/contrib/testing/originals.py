@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from PIL import Image
 
-from athumb_storage import UploadedImageIsUnreadableError
+from athumb_storage import Thumb, UploadedImageIsUnreadableError
 from athumb_storage.contrib.testing.base import Contract, MakeStorage
 from athumb_storage.contrib.testing.files import colour_at, content_of, draw, image_in, upload
 
@@ -138,6 +138,7 @@ class OriginalsContract(Contract):
             ({"size": (9, 9), "format": ("WEBP", "JPEG")}, "'format'.*not WEBP, JPEG"),
             ({"size": (9, 9), "quality": 0}, "'quality'"),
             ((9, 9), "mapping of options"),
+            (Thumb(size=(9, 9), crop=True), "'crop' is unknown"),
         ],
     )
     def test_a_wrong_bound_is_named(self, make_storage: MakeStorage, original: Any, words: str) -> None:
