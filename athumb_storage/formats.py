@@ -40,8 +40,9 @@ MIME_TYPES: Final = {
     "AVIF": "image/avif",
     "BMP": "image/bmp",
     "TIFF": "image/tiff",
+    "HEIC": "image/heic",
 }
-"""The formats an original is read in, with the content type it is stored with."""
+"""The formats an original is read in, with the content type it is stored with. HEIC takes the extra `heif`."""
 
 UPLOAD_EXTENSIONS: Final = {
     "JPEG": ("jpg", "jpeg", "jpe", "jfif"),
@@ -51,6 +52,7 @@ UPLOAD_EXTENSIONS: Final = {
     "AVIF": ("avif", "avifs"),
     "BMP": ("bmp", "dib"),
     "TIFF": ("tif", "tiff"),
+    "HEIC": ("heic", "heif", "hif"),
 }
 """The extensions of the same formats that a form takes."""
 
@@ -84,6 +86,10 @@ _OLDEST_BMP_HEADER: Final = 12
 _BMP_HEADER_SIZES: Final = frozenset({_OLDEST_BMP_HEADER, 40, 52, 56, 64, 108, 124})
 
 _AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
+_HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+
+_NEVER_READ: Final = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL \r\n\x87\n")
+"""How an image begins that is known and never read: JPEG XL (ISO/IEC 18181-2, sections 5 and 9.1)."""
 
 
 def canonical(name: str) -> str | None:
@@ -101,7 +107,8 @@ def sniff(head: bytes) -> str | None:
     """The image format of a file that begins with `head`, or None if it is not an image we read.
 
     Only magic numbers are looked at: a file name or a client's content type proves nothing. The numbers are those of
-    the WHATWG MIME Sniffing Standard, section 6.1, of TIFF 6.0, section 2, of BigTIFF, and of AVIF 1.1, section 6.
+    the WHATWG MIME Sniffing Standard, section 6.1, of TIFF 6.0, section 2, of BigTIFF, of AVIF 1.1, section 6, and of
+    HEIF (ISO/IEC 23008-12, section 10 and annex B.4).
     """
     if head.startswith(b"\xff\xd8\xff"):
         return "JPEG"
@@ -111,11 +118,19 @@ def sniff(head: bytes) -> str | None:
         return "GIF"
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "WEBP"
-    if not _AVIF_BRANDS.isdisjoint(_brands(head)):
+    brands = _brands(head)
+    if not _AVIF_BRANDS.isdisjoint(brands):
         return "AVIF"
+    if not _HEIC_BRANDS.isdisjoint(brands):
+        return "HEIC"
     if head.startswith((b"II*\x00", b"MM\x00*", b"II+\x00\x08\x00\x00\x00", b"MM\x00+\x00\x08\x00\x00")):
         return "TIFF"
     return "BMP" if _is_bmp(head) else None
+
+
+def is_image(head: bytes) -> bool:
+    """Whether a file that begins with `head` is an image, be it one that is never read."""
+    return sniff(head) is not None or head.startswith(_NEVER_READ)
 
 
 def content_type_of(head: bytes) -> str | None:
@@ -127,7 +142,7 @@ def content_type_of(head: bytes) -> str | None:
     if image_format:
         return MIME_TYPES[image_format]
     if any(brand.startswith(b"mp4") for brand in _brands(head)):
-        return "video/mp4"  # a brand says so; HEIC and others begin in the same way
+        return "video/mp4"  # a brand says so; others begin in the same way
     if head.startswith(b"RIFF") and head[8:12] == b"WAVE":
         return "audio/wav"
     return next((content_type for start, content_type in _OTHER_TYPES if head.startswith(start)), None)

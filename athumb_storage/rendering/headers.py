@@ -16,7 +16,7 @@ from athumb_storage.exceptions import UploadedImageIsUnreadableError
 from athumb_storage.geometry import Size
 from athumb_storage.rendering.bytestream import Piece, byte_length, merged, refuse_more_than, until_truncated
 from athumb_storage.rendering.colours import ColourSpace
-from athumb_storage.rendering.containers import avif, bmp, gif, jpeg, png, riff, tiff
+from athumb_storage.rendering.containers import avif, bmp, gif, heic, jpeg, png, riff, tiff
 
 _MOST_PROFILE: Final = 4 << 20
 """Bytes of a colour profile. Those of printers have up to two million; a larger one is not looked at."""
@@ -293,22 +293,40 @@ _MAJOR_BRAND: Final = 8
 
 def _avif(reader: BinaryIO) -> Header:
     description = avif.Description(reader)
-    changes = dict.fromkeys(description.exif, b"none")  # the decoder would unpack all of it, so it gets to see none
+    changes = description.changes
     reader.seek(_MAJOR_BRAND)
     if reader.read(4) not in (b"avif", b"avis", b"mif1", b"msf1"):
-        changes[_MAJOR_BRAND] = b"avif"  # Pillow knows no other, though it is the list of brands that counts
+        changes = {**changes, _MAJOR_BRAND: b"avif"}  # Pillow knows no other, though the list of brands is what counts
+    return Header(
+        size=_largest(description.sizes),
+        pieces=_changed(reader, changes),
+        space=ColourSpace(cicp=description.colours),
+        window=description.clean_aperture,
+    )
+
+
+def _heic(reader: BinaryIO) -> Header:
+    """The decoder turns and crops by itself."""
+    description = heic.Description(reader)
+    return Header(
+        size=_largest(description.sizes),
+        pieces=_changed(reader, description.changes),
+        space=ColourSpace(cicp=description.colours),
+    )
+
+
+def _largest(sizes: Sequence[Size]) -> Size:
+    return max(sizes, default=(0, 0), key=lambda size: size[0] * size[1])
+
+
+def _changed(reader: BinaryIO, changes: Mapping[int, bytes]) -> list[Piece]:
+    """The whole file, with these bytes in these places."""
     pieces: list[Piece] = []
     at = 0
     for place in sorted(changes):
         pieces += [(at, place - at), changes[place]]
-        at = place + 4
-    pieces.append((at, byte_length(reader) - at))
-    return Header(
-        size=max(description.sizes, default=(0, 0), key=lambda size: size[0] * size[1]),
-        pieces=pieces,
-        space=ColourSpace(cicp=description.colours),
-        window=description.clean_aperture,
-    )
+        at = place + len(changes[place])
+    return [*pieces, (at, byte_length(reader) - at)]
 
 
 def _bmp(reader: BinaryIO) -> Header:
@@ -354,4 +372,5 @@ _READERS: Final[Mapping[str, Callable[[BinaryIO], Header]]] = {
     "AVIF": _avif,
     "BMP": _bmp,
     "TIFF": _tiff,
+    "HEIC": _heic,
 }

@@ -21,6 +21,7 @@ from athumb_storage.rendering.colours import ToSrgb, in_srgb, scalable
 from athumb_storage.rendering.containers import jpeg, tiff
 from athumb_storage.rendering.guard import ProcessorTime, guarded
 from athumb_storage.rendering.headers import Header, Window, read_header
+from athumb_storage.rendering.heic import open_heic
 from athumb_storage.rendering.limits import Limits
 from athumb_storage.rendering.planes import ColourPlanes
 
@@ -126,7 +127,8 @@ def open_original(reader: BinaryIO, image_format: str, limits: Limits) -> Origin
 
 def open_image(reader: BinaryIO, image_format: str, pieces: Sequence[Piece], spent: ProcessorTime) -> Image.Image:
     """The image that these pieces of a file are, opened by Pillow and not yet decoded."""
-    image = Image.open(guarded(reader, pieces, spent.check), formats=[image_format])
+    source = guarded(reader, pieces, spent.check)
+    image = open_heic(source) if image_format == "HEIC" else Image.open(source, formats=[image_format])
     if image.format != "TIFF":  # there each strip would be given so much, which may be one row
         image.decodermaxblock = _CHUNK
     return image
@@ -143,7 +145,7 @@ def decode(original: Original, scale: int) -> Decoded:
             raise
         image = _ended(original)
         _load(image, scale)
-    # Its own is that of an AVIF file, the only one whose decoder gets to see it.
+    # Its own is that of an AVIF or HEIC file, the only ones whose decoder gets to see it.
     space = replace(original.header.space, profile=original.header.space.profile or image.info.get("icc_profile"))
     image, to_srgb = scalable(image, space, partial(_low_bytes, original))
     return Decoded(_windowed(image, original.header.window), to_srgb)

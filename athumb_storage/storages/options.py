@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Final, Literal, TypedDict, get_args
 
 from athumb_storage import conf
 from athumb_storage.formats import EXTENSIONS, MIME_TYPES, FormatName, canonical
 from athumb_storage.naming import NAMINGS, Naming
-from athumb_storage.rendering import Limits
+from athumb_storage.rendering import HEIC_NEEDED, Limits, readable_formats
 from athumb_storage.specs import OriginalOptions, Thumb, ThumbSet, ThumbsOrNone, Variant, parse_original
 
 OnError = Literal["raise", "skip"]
@@ -56,8 +56,8 @@ class StorageOptions:
     """"folder", "athumb", "fingerprint", or an object with the methods of `naming.Naming`."""
     fallback_format: str = "JPEG"
     """The format of a thumb where neither its Thumb nor the original's name tells one."""
-    allowed_formats: frozenset[str] = frozenset(MIME_TYPES)
-    """The formats of originals that are opened; to others no thumbs are made."""
+    allowed_formats: frozenset[str] = field(default_factory=readable_formats)
+    """The formats of originals that are opened, by default all that can be; to others no thumbs are made."""
     max_pixels: int | None = Limits.max_pixels
     max_frames: int | None = Limits.max_frames
     max_bytes: int | None = Limits.max_bytes
@@ -137,9 +137,11 @@ def _parse_formats(formats: Iterable[str]) -> frozenset[str]:
         raise ValueError(f"a list of formats is wanted, not {formats!r}")  # noqa: TRY004
     parsed = set()
     for name in formats:
-        known = canonical(name)
-        if known is None:
+        known = canonical(name) or name.upper()
+        if known not in MIME_TYPES:
             raise ValueError(f"{name!r} is none of {', '.join(MIME_TYPES)}")
+        if known not in readable_formats():
+            raise ValueError(HEIC_NEEDED)
         parsed.add(known)
     return frozenset(parsed)
 

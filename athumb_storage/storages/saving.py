@@ -13,7 +13,7 @@ from django.core.exceptions import SuspiciousFileOperation
 
 from athumb_storage.concurrency import Threads
 from athumb_storage.exceptions import AthumbError, UploadedImageIsUnreadableError, UploadFailed, shown
-from athumb_storage.formats import MIME_TYPES, format_of_name, sniff
+from athumb_storage.formats import MIME_TYPES, format_of_name, is_image, sniff
 from athumb_storage.naming import marked
 from athumb_storage.rendering import Rendered, bounded, render, stripped, verify_decodable
 from athumb_storage.signals import thumbs_failed
@@ -78,7 +78,7 @@ def accepted_format(storage: Storage, name: str, source: Source) -> str | None:
         return None
     image_format = allowed_format(storage, source)
     # An image that may not be opened cannot be stripped either.
-    if image_format is None and (images_only or (is_stripped and sniff(source.head()))):
+    if image_format is None and (images_only or (is_stripped and is_image(source.head()))):
         raise UploadedImageIsUnreadableError(f"{shown(name)} is not an image of a format that is accepted.")
     return image_format
 

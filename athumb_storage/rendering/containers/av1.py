@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 from athumb_storage.rendering.bytestream import BufferedReader, Truncated, refuse_more_than
+from athumb_storage.rendering.containers.bits import Bits
 
 _SEQUENCE_HEADER: Final = 1
 _MOST_UNITS: Final = 1000
@@ -31,7 +32,7 @@ def sizes(reader: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int]]:
         size = _leb128(buffered) if head & 0x02 else end - buffered.tell()
         if (head >> 3) & 0x0F == _SEQUENCE_HEADER:
             part = buffered.take(min(size, _HEADER_SIZE))
-            yield _frame_size(_Bits(part))
+            yield _frame_size(Bits(part))
             size -= len(part)
         buffered.skip(size)
         count += 1
@@ -48,25 +49,7 @@ def _leb128(buffered: BufferedReader) -> int:
     raise Truncated
 
 
-class _Bits:
-    def __init__(self, data: bytes) -> None:
-        self._number = int.from_bytes(data, "big")
-        self._left = len(data) * 8
-
-    def take(self, count: int) -> int:
-        self._left -= count
-        if self._left < 0:
-            raise Truncated
-        return (self._number >> self._left) & ((1 << count) - 1)
-
-    def skip_uvlc(self) -> None:
-        zeros = 0
-        while not self.take(1):
-            zeros += 1
-        self.take(zeros)
-
-
-def _frame_size(bits: _Bits) -> tuple[int, int]:
+def _frame_size(bits: Bits) -> tuple[int, int]:
     bits.take(4)  # profile, and whether it is a still picture
     if bits.take(1):  # the short form of the header
         bits.take(5)
@@ -76,7 +59,7 @@ def _frame_size(bits: _Bits) -> tuple[int, int]:
     return bits.take(width_bits) + 1, bits.take(height_bits) + 1
 
 
-def _skip_operating_points(bits: _Bits) -> None:
+def _skip_operating_points(bits: Bits) -> None:
     delay_bits = _skip_timing(bits) if bits.take(1) else 0
     has_display_delay = bits.take(1)
     for _ in range(bits.take(5) + 1):
@@ -89,11 +72,11 @@ def _skip_operating_points(bits: _Bits) -> None:
             bits.take(4)
 
 
-def _skip_timing(bits: _Bits) -> int:
+def _skip_timing(bits: Bits) -> int:
     """Pass over the timing; how many bits a delay takes, 0 if none are given."""
     bits.take(64)
     if bits.take(1):
-        bits.skip_uvlc()
+        bits.golomb()
     if not bits.take(1):
         return 0
     delay_bits = bits.take(5) + 1
