@@ -39,6 +39,12 @@ def open_heic(reader: BinaryIO) -> ImageFile.ImageFile:
     return _HeicImageFile(reader)
 
 
+_MODES: Final = ("L", "RGB", "RGBA", "RGBa")
+"""Colours of more than 8 bits are cut to 8. Where greys have more, pi-heif 1.4 believes the header, and writes over the
+end of what was allocated for the pixels if these have but 8.
+"""
+
+
 class _HeicImageFile(ImageFile.ImageFile):
     """The picture that a file is to be shown by, upright and with the mode and the profile that it has."""
 
@@ -49,6 +55,8 @@ class _HeicImageFile(ImageFile.ImageFile):
 
         pictures = open_heif(self.fp, remove_stride=False)
         picture = pictures[pictures.primary_index]
+        if picture.mode not in _MODES:
+            raise OSError("A HEIC of greys of more than 8 bits is not supported")
         self._picture = picture
         self._size, self._mode = picture.size, picture.mode
         if "icc_profile" in picture.info:

@@ -84,6 +84,7 @@ class Description(heif.Description):
 
     def _read_picture(self, item: Item) -> None:
         records = [self._content(box) for box in item.properties if box.name == b"hvcC"]
+        refuse_more_than("hvcC for the same thing", len(records), 1)
         found = [size for record in records for size in hevc.sizes_of_record(record)]
         for wide in {4, *map(hevc.length_size, records)}:  # decoders may take it for 4 in any case
             found += self._coded_sizes(item.parts, partial(hevc.sizes, wide=wide))

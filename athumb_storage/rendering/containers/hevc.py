@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 from athumb_storage.geometry import Size
-from athumb_storage.rendering.bytestream import BufferedReader, refuse_tiny_pieces
+from athumb_storage.rendering.bytestream import BufferedReader, refuse_more_than
 from athumb_storage.rendering.containers.bits import Bits
 
 _PARAMETERS: Final = 33
@@ -15,7 +15,11 @@ _PARAMETERS: Final = 33
 _PARAMETERS_SIZE: Final = 256
 """Bytes of such a unit that are looked at; the size stands in the first 110."""
 
-_SMALLEST: Final = 16
+_MOST_PARAMETERS: Final = 16
+"""Such units with one picture, as many as have numbers."""
+
+_MOST_UNITS: Final = 1000
+"""Units in one picture: some headers, and the slices, of which there may be 600."""
 
 _RECORD_HEAD: Final = 22
 
@@ -27,14 +31,7 @@ def sizes_of_record(record: bytes) -> Iterator[Size]:
         IndexError: the record is cut off.
         Truncated: a set is.
     """
-    at = _RECORD_HEAD + 1
-    for _ in range(record[_RECORD_HEAD]):
-        count = int.from_bytes(record[at + 1 : at + 3], "big")
-        at += 3
-        for _ in range(count):
-            size = record[at] << 8 | record[at + 1]
-            yield from _sizes_of_unit(record[at + 2 : at + 2 + size])
-            at += 2 + size
+    return _sizes(_units_of_record(record))
 
 
 def length_size(record: bytes) -> int:
@@ -42,7 +39,7 @@ def length_size(record: bytes) -> int:
     return (record[_RECORD_HEAD - 1] & 3) + 1
 
 
-def sizes(reader: BinaryIO, start: int, end: int, wide: int) -> Iterator[Size]:
+def sizes(reader: BinaryIO, start: int, end: int, wide: int = 4) -> Iterator[Size]:
     """Width and height in each set of parameters that stands between two places of the file, among the pixels.
 
     Args:
@@ -54,22 +51,40 @@ def sizes(reader: BinaryIO, start: int, end: int, wide: int) -> Iterator[Size]:
     Raises:
         Truncated: the file ends within a unit.
     """
+    return _sizes(_units(reader, start, end, wide))
+
+
+def _units_of_record(record: bytes) -> Iterator[bytes]:
+    at = _RECORD_HEAD + 1
+    for _ in range(record[_RECORD_HEAD]):
+        count = int.from_bytes(record[at + 1 : at + 3], "big")
+        at += 3
+        for _ in range(count):
+            size = record[at] << 8 | record[at + 1]
+            yield record[at + 2 : at + 2 + size]
+            at += 2 + size
+
+
+def _units(reader: BinaryIO, start: int, end: int, wide: int) -> Iterator[bytes]:
+    """The beginning of each unit."""
     reader.seek(start)
     buffered = BufferedReader(reader)
-    count = 0
     while buffered.tell() + wide <= end:
         size = int.from_bytes(buffered.take(wide), "big")
-        part = buffered.take(min(size, _PARAMETERS_SIZE, max(end - buffered.tell(), 0)))
-        yield from _sizes_of_unit(part)
+        part = buffered.take(min(size, _PARAMETERS_SIZE, end - buffered.tell()))
+        yield part
         buffered.skip(size - len(part))
-        count += 1
-        refuse_tiny_pieces(count, buffered.tell() - start, _SMALLEST)
 
 
-def _sizes_of_unit(unit: bytes) -> Iterator[Size]:
-    if unit and unit[0] >> 1 & 0x3F == _PARAMETERS:
-        # Where the bytes would look like the beginning of a unit, a 3 is put between them.
-        yield _size(Bits(unit[2:_PARAMETERS_SIZE].replace(b"\0\0\3", b"\0\0")))
+def _sizes(units: Iterator[bytes]) -> Iterator[Size]:
+    found = 0
+    for count, unit in enumerate(units, 1):
+        refuse_more_than("units in one picture", count, _MOST_UNITS)
+        if unit and unit[0] >> 1 & 0x3F == _PARAMETERS:
+            found += 1
+            refuse_more_than("sets of parameters for one picture", found, _MOST_PARAMETERS)
+            # Where the bytes would look like the beginning of a unit, a 3 is put between them.
+            yield _size(Bits(unit[2:_PARAMETERS_SIZE].replace(b"\0\0\3", b"\0\0")))
 
 
 def _size(bits: Bits) -> Size:
