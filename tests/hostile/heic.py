@@ -112,12 +112,18 @@ def record_of_size(record, width, height):
     """The hvcC box's content, with parameters that tell this size."""
     at = record.index(b"\x42\x01\x01")
     size = int.from_bytes(record[at - 2 : at], "big")
-    parameters = parameters_of_size(record[at : at + size], width, height)
+    parameters = _parameters_of_size(record[at : at + size], width, height)
     return record[: at - 2] + struct.pack(">H", len(parameters)) + parameters + record[at + size :]
 
 
-def parameters_of_size(unit, width, height):
-    """The same of such a unit alone."""
+def unit_of_size(width, height):
+    """Parameters that tell this size, as they stand among the pixels."""
+    at = RECORD.index(b"\x42\x01\x01")
+    unit = _parameters_of_size(RECORD[at : at + int.from_bytes(RECORD[at - 2 : at], "big")], width, height)
+    return struct.pack(">I", len(unit)) + unit
+
+
+def _parameters_of_size(unit, width, height):
     data = unit.replace(b"\0\0\3", b"\0\0")
     bits = f"{int.from_bytes(data, 'big'):0{8 * len(data)}b}"
     start = 16 + 8 + 96 + 1  # the number of the parameters is 0, which takes one bit

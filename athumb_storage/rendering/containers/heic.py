@@ -10,7 +10,7 @@ import struct
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from athumb_storage.exceptions import UploadedImageIsUnreadableError
 from athumb_storage.rendering.bytestream import Truncated, byte_length, refuse_more_than
@@ -32,7 +32,7 @@ _MOST_TIMES: Final = 8
 """How many times the pixels of the picture may be decoded: with its transparency, its depth and the like."""
 
 _FEW: Final = 1 << 22
-"""Pixels that may be decoded in any case; the tiles of a grid may be larger than the whole."""
+"""Pixels that may be decoded, or bytes read, in any case; the tiles of a grid may be larger than the whole."""
 
 
 class Description(heif.Description):
@@ -48,11 +48,10 @@ class Description(heif.Description):
     def _read(self, end: int) -> None:
         self._pixels: dict[int, int] = {}  # of each picture by itself, by its number
         try:
-            boxes = self._hide(0, end, _SHOWN)
-            metas = [box for box in boxes if box.name == b"meta"]
-            refuse_more_than("descriptions", len(metas), 1)
-            for meta in metas:
-                self._check(meta)
+            metas = [box for box in self._hide(0, end, _SHOWN) if box.name == b"meta"]
+            if len(metas) != 1:
+                raise UploadedImageIsUnreadableError(f"A HEIC file with {len(metas)} descriptions is not supported")
+            self._check(metas[0])
         except (Truncated, struct.error, IndexError) as error:
             raise UploadedImageIsUnreadableError(f"The HEIC file is damaged: {error}") from error
 
@@ -61,8 +60,6 @@ class Description(heif.Description):
         for name in (b"iprp", b"iref"):
             refuse_more_than(f"{name.decode()} for the same thing", sum(box.name == name for box in boxes), 1)
         primary, items = self._read_meta(meta)
-        total = sum(size for item in items.values() for _, size in item.parts)
-        refuse_more_than("bytes of items, parts counted twice", total, 2 * byte_length(self._reader))
         for item in items.values():
             if item.kind == b"grid":
                 self._read_grid(item)
@@ -76,6 +73,12 @@ class Description(heif.Description):
         boxes = [*self._boxes(start, end)]
         self.changes |= {box.at: b"free" for box in boxes if box.name not in shown}
         return [box for box in boxes if box.name in shown]
+
+    def _items(self, *parts: Any) -> dict[int, Item]:
+        items = super()._items(*parts)
+        total = sum(size for item in items.values() for _, size in item.parts)
+        refuse_more_than("bytes of items, parts counted twice", total, max(_FEW, 2 * byte_length(self._reader)))
+        return items
 
     def _read_properties(self, item: Item) -> None:
         super()._read_properties(item)
@@ -123,9 +126,7 @@ class Description(heif.Description):
             refuse_more_than("pictures in its picture", count + len(pending), MOST_ITEMS)
             kind = items[number].kind if number in items else b""
             if kind not in (b"hvc1", b"grid"):
-                raise UploadedImageIsUnreadableError(
-                    f"A HEIC file with a picture of the type {kind!r} is not supported"
-                )
+                raise UploadedImageIsUnreadableError(f"A HEIC file with a picture of type {kind!r} is not supported")
             pixels += self._pixels[number] if kind == b"hvc1" else 0
             pending += needed.get(number, ())
         most = max(_FEW, _MOST_TIMES * self._pixels[primary])

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import BinaryIO, Final, NamedTuple
 
+from athumb_storage.exceptions import UploadedImageIsUnreadableError
 from athumb_storage.geometry import Size
 from athumb_storage.rendering.bytestream import (
     BufferedReader,
@@ -209,11 +210,13 @@ def _items(iinf: bytes, start: int) -> Iterator[Item]:
     at = 6 if iinf[0] == 0 else 8
     while at + 8 <= len(iinf):
         (size,) = struct.unpack_from(">I", iinf, at)
+        if size < 8:  # decoders may take it for the rest, or for one that tells its size in 64 bits
+            raise UploadedImageIsUnreadableError(f"A picture is told of in {size} bytes, as no program writes it")
         version = iinf[at + 8]
         if version >= 2:
             number, _, kind = struct.unpack_from(">HH4s" if version == 2 else ">IH4s", iinf, at + 12)
             yield Item(number, kind, start + at + (16 if version == 2 else 18), start + at + 11)
-        at += max(size, 8)
+        at += size
 
 
 def _associations(ipma: bytes) -> Iterator[tuple[int, int]]:
@@ -247,6 +250,8 @@ def _places(iloc: bytes) -> dict[int, tuple[int, list[Place]]]:
     """How each item is stored (0: in the file, 1: in idat) and where its parts are."""
     version = iloc[0]
     sizes = [iloc[4] >> 4, iloc[4] & 15, iloc[5] >> 4, iloc[5] & 15 if version else 0]
+    if not {*sizes} <= {0, 4, 8}:
+        raise Truncated
     fields = Fields(iloc, 6)
     wide = 4 if version == 2 else 2
     places = {}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 from athumb_storage.geometry import Size
-from athumb_storage.rendering.bytestream import BufferedReader, refuse_more_than
+from athumb_storage.rendering.bytestream import BufferedReader, Truncated, refuse_more_than
 from athumb_storage.rendering.containers.bits import Bits
 
 _PARAMETERS: Final = 33
@@ -63,6 +63,8 @@ def _units_of_record(record: bytes) -> Iterator[bytes]:
             size = record[at] << 8 | record[at + 1]
             yield record[at + 2 : at + 2 + size]
             at += 2 + size
+    if at > len(record):
+        raise Truncated
 
 
 def _units(reader: BinaryIO, start: int, end: int, wide: int) -> Iterator[bytes]:
