@@ -7,8 +7,10 @@ from django.core.files.base import ContentFile
 from PIL import Image
 
 from athumb_storage import UploadedImageIsUnreadableError
-from athumb_storage.formats import MIME_TYPES
+from athumb_storage.formats import EXTENSIONS
+from athumb_storage.rendering import opening
 from tests.conftest import content_of, draw, stored, upload
+from tests.hostile.heic import REAL
 
 ONE = {"small": {"size": (9, 9)}}
 
@@ -18,8 +20,9 @@ def test_only_allowed_formats_are_opened(make_storage, monkeypatch):
     assert len(stored_by(storage, "cat.png", draw())) == 2
     opened = []
     monkeypatch.setattr(Image, "open", lambda *args, **options: opened.append(args))
-    for image_format in sorted(set(MIME_TYPES) - {"JPEG"}):
-        data = draw(format=image_format)
+    monkeypatch.setattr(opening, "open_heic", opened.append)
+    for image_format in sorted(set(EXTENSIONS) - {"JPEG"} | {"HEIC"}):
+        data = REAL if image_format == "HEIC" else draw(format=image_format)
         name = f"dog-{image_format}.jpg"
         assert stored_by(storage, name, data) == [name]
         assert content_of(storage, name) == data

@@ -9,8 +9,9 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import InMemoryUploadedFile, TemporaryUploadedFile
 from PIL import Image, ImageCms, PngImagePlugin
 
-from athumb_storage import ImageLimitExceeded, UploadedImageIsUnreadableError
+from athumb_storage import ImageLimitExceeded, UploadedImageIsUnreadableError, rendering
 from tests.conftest import content_of, draw, image_in, stored
+from tests.hostile import heic
 from tests.hostile.builder import jpeg_segment, png_chunk
 
 ONE = {"small": {"size": (30, 30)}}
@@ -224,6 +225,29 @@ def test_an_image_that_may_not_be_opened_is_refused_because_it_cannot_be_strippe
     with pytest.raises(UploadedImageIsUnreadableError, match=r"cat\.tif"):
         storage.save("cat.tif", ContentFile(draw(format="TIFF")))
     assert stored(storage) == []
+
+
+HEIC_WITH_EXIF = heic.heic(heic.picture(), (b"Exif", bytes(4) + SECRET, []), references=[(b"cdsc", 2, 1)])
+JPEG_XL = (b"\xff\x0a" + SECRET, b"\0\0\0\x0cJXL \r\n\x87\n\0\0\0\x14ftypjxl \0\0\0\0jxl " + SECRET)
+
+
+@pytest.mark.parametrize("data", [HEIC_WITH_EXIF, *JPEG_XL], ids=["heic", "jpeg xl", "jpeg xl in boxes"])
+@pytest.mark.parametrize("options", [{}, {"allowed_formats": ["JPEG"]}, {"thumbs": ONE, "on_error": "skip"}], ids=str)
+def test_an_image_is_refused_that_no_decoder_is_installed_for(make_storage, monkeypatch, data, options):
+    for there_is_one in (True, False):
+        monkeypatch.setattr(rendering.heic, "can_read_heic", lambda there_is_one=there_is_one: there_is_one)
+        storage = make_storage(strip_original=True, **options)
+        with pytest.raises(UploadedImageIsUnreadableError, match=r"cat\.bin"):
+            storage.save("cat.bin", ContentFile(data))
+        assert stored(storage) == []
+
+
+def test_a_heic_is_a_plain_file_where_it_is_not_allowed(make_storage):
+    storage = make_storage(thumbs=ONE, allowed_formats=["JPEG"])
+    name = storage.save("cat.heic", ContentFile(HEIC_WITH_EXIF))
+    assert (stored(storage), content_of(storage, name)) == ([name], HEIC_WITH_EXIF)
+    with pytest.raises(UploadedImageIsUnreadableError, match="is not an image of a format"):
+        storage.with_thumbs(ONE, images_only=True).save("dog.heic", ContentFile(HEIC_WITH_EXIF))
 
 
 def test_a_file_over_the_limit_is_not_even_stripped(make_storage):

@@ -10,6 +10,7 @@ from functools import partial
 
 from PIL import Image
 
+from tests.hostile import heic
 from tests.hostile.builder import (
     GIF_CONTROL,
     LONG,
@@ -47,6 +48,7 @@ from tests.hostile.builder import (
 )
 from tests.hostile.families import BROKEN, EITHER, GOOD
 from tests.hostile.samples import (
+    EXTENSIONS,
     jpeg_with,
     picture,
     samples,
@@ -348,6 +350,86 @@ def avif_bombs() -> Iterator[Bomb]:
     )
 
 
+# HEIC
+
+
+def _heic_of(size: tuple[int, int], *, told: tuple[int, int]) -> bytes:
+    return heic.heic(heic.picture(size=told, record=heic.record_of_size(heic.RECORD, *size)))
+
+
+def _deep_box(depth: int) -> bytes:
+    content = b""
+    for _ in range(depth):
+        content = heic.box(b"moov", content)
+    return content
+
+
+def _endless_film() -> bytes:
+    tables = heic.box(b"stsz", struct.pack(">II", 0, 2**31 - 1), 0) + heic.box(b"stco", struct.pack(">I", 2**31 - 1), 0)
+    for kind in (b"stbl", b"minf", b"mdia", b"trak", b"moov"):
+        tables = heic.box(kind, tables)
+    return tables
+
+
+def _every_picture(count: int, *properties: bytes) -> list[tuple[bytes, bytes, list[bytes]]]:
+    return [heic.picture(*properties) for _ in range(count)]
+
+
+HEIC_BOMBS: dict[str, tuple[Callable[[], bytes], frozenset[str]]] = {
+    "of 8192 x 8192 that says otherwise": (lambda: _heic_of((8192, 8192), told=(100, 100)), BROKEN),
+    "of 8192 x 8192 among its pixels": (
+        lambda: heic.heic(heic.picture(coded=heic.unit_of_size(8192, 8192) + heic.CODED)),
+        BROKEN,
+    ),
+    "that says it has 8192 x 8192": (lambda: _heic_of((64, 64), told=(8192, 8192)), BROKEN),
+    "with 500 transparencies, each of another": (
+        lambda: heic.heic(
+            heic.picture(),
+            *[heic.alpha() for _ in range(500)],
+            references=[(b"auxl", number + 1, number) for number in range(1, 501)],
+        ),
+        GOOD,
+    ),
+    "with 10 MiB of EXIF for each of 300 pictures": (
+        lambda: heic.heic(
+            heic.picture(),
+            (b"Exif", bytes(10 * MIB), []),
+            *_every_picture(300),
+            references=[(b"cdsc", 2, 1, *range(3, 303))],
+        ),
+        GOOD,
+    ),
+    "with a profile of 900 KB for each of 500 pictures": (
+        lambda: heic.heic(*_every_picture(500, heic.box(b"colr", b"prof" + bytes(900_000)))),
+        GOOD,
+    ),
+    "with metadata that are 200 MiB unpacked": (
+        lambda: heic.heic(
+            heic.picture(),
+            (b"mime\0application/rdf+xml\0compress_zlib", deflated_zeros(200 * MIB), []),
+            references=[(b"cdsc", 2, 1)],
+        ),
+        GOOD,
+    ),
+    "of 10,000 boxes in boxes": (lambda: heic.heic(heic.picture(), rest=_deep_box(10_000)), GOOD),
+    "of 10,000 boxes in boxes in its description": (
+        lambda: heic.heic(heic.picture(), in_meta=_deep_box(10_000)),
+        GOOD,
+    ),
+    "with a film of 2^31 frames": (lambda: heic.heic(heic.picture(), rest=_endless_film()), GOOD),
+    "with 20 MiB behind": (lambda: heic.REAL + heic.box(b"free", bytes(20 * MIB)), GOOD),
+    "with extents that do not end": (
+        lambda: heic.heic(heic.picture(), places={1: [(0, 0)]}, rest=heic.box(b"free", bytes(20 * MIB))),
+        BROKEN,
+    ),
+}
+
+
+def heic_bombs() -> Iterator[Bomb]:
+    for label, (make, expected) in HEIC_BOMBS.items():
+        yield Bomb(f"HEIC {label}", "cat.heic", make, expected)
+
+
 # TIFF and BMP
 
 
@@ -483,6 +565,14 @@ OVER_A_LIMIT: dict[str, Callable[[], bytes]] = {
     "avif of 65535 x 65535": lambda: avif_of_size(AVIF, 65535, 65535),
     "avif of 16384 x 16384": lambda: avif_of_size(AVIF, 16384, 16384),
     "avif of 65536 x 65536 that says otherwise": _lying_avif,
+    "heic of 65535 x 65535": lambda: _heic_of((64, 64), told=(65535, 65535)),
+    "heic of 16384 x 16384 that says otherwise": lambda: _heic_of((16384, 16384), told=(100, 100)),
+    "heic of 16384 x 16384 among its pixels": lambda: heic.heic(
+        heic.picture(coded=heic.unit_of_size(16384, 16384) + heic.CODED)
+    ),
+    "heic of a grid of 65535 x 65535 that says otherwise": lambda: heic.heic(
+        heic.grid(1, 1, (65535, 65535), told=(64, 64)), heic.picture(), references=[(b"dimg", 1, 2)]
+    ),
 }
 
 ABSURD: dict[str, Callable[[], bytes]] = {
@@ -513,6 +603,36 @@ ABSURD: dict[str, Callable[[], bytes]] = {
         webp_canvas(64, 64, 2), riff_chunk(b"ANIM", bytes(6)), webp_frame(WEBP[12:], 64, 64) * 100_000
     ),
     "avif of 20 million frames": _long_avif,
+    "heic of a grid of 65,025 times the same": lambda: heic.heic(
+        heic.grid(255, 255, (9000, 9000)), heic.picture(), references=[(b"dimg", 1, *[2] * 65025)]
+    ),
+    "heic of grids of grids of grids": lambda: heic.heic(
+        *[heic.grid(2, 2, (64, 64)) for _ in range(30)],
+        heic.picture(),
+        references=[(b"dimg", number, *[number + 1] * 4) for number in range(1, 31)],
+    ),
+    "heic of a grid of itself": lambda: heic.heic(heic.grid(1, 1, (64, 64)), references=[(b"dimg", 1, 1)]),
+    "heic that is its own transparency": lambda: heic.heic(heic.picture(), references=[(b"auxl", 1, 1)]),
+    "heic with a transparency of 9000 x 9000": lambda: heic.heic(
+        heic.picture(),
+        heic.alpha(size=(9000, 9000), record=heic.record_of_size(heic.ALPHA_RECORD, 9000, 9000)),
+        references=[(b"auxl", 2, 1)],
+    ),
+    "heic of items that all have the same 20 MiB": lambda: heic.heic(
+        heic.picture(),
+        *[(b"abcd", b"", [])] * 500,
+        places={number: [(0, 20 * MIB)] * 2 for number in range(2, 502)},
+        rest=heic.box(b"free", bytes(20 * MIB)),
+    ),
+    "heic of 9000 pictures": lambda: heic.heic(*_every_picture(9000)),
+    "heic with a million boxes": lambda: heic.heic(heic.picture(), rest=heic.box(b"abcd") * 1_000_000),
+    "heic with a million boxes in its description": lambda: heic.heic(
+        heic.picture(), in_meta=heic.box(b"abcd") * 1_000_000
+    ),
+    "heic with a million units": lambda: heic.heic(heic.picture(coded=b"\0\0\0\2\x4e\1" * 1_000_000 + heic.CODED)),
+    "heic with 300,000 sizes among its pixels": lambda: heic.heic(
+        heic.picture(coded=heic.unit_of_size(64, 64) * 300_000 + heic.CODED)
+    ),
 }
 
 NEEDLESS: dict[str, Callable[[], bytes]] = {
@@ -576,11 +696,13 @@ def bombs() -> Iterator[Bomb]:
         segment_bombs,
         webp_bombs,
         avif_bombs,
+        heic_bombs,
         tiff_bombs,
         bmp_bombs,
         refused_bombs,
     ):
-        yield from kind()
+        # Where nothing reads HEIC, it is no image.
+        yield from (bomb for bomb in kind() if bomb.file_name != "cat.heic" or "HEIC" in EXTENSIONS)
 
 
 def within_the_limits() -> Bomb:

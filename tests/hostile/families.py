@@ -122,6 +122,7 @@ def tiny() -> Iterator[Case]:
         "GIF": b"GIF89a",
         "WEBP": b"RIFF\0\0\0\0WEBP",
         "AVIF": b"\0\0\0\x1cftypavif",
+        **({"HEIC": b"\0\0\0\x1cftypheic"} if "HEIC" in EXTENSIONS else {}),
         "BMP": b"BM" + bytes(12) + b"\x28\0\0\0",
         "TIFF": b"II*\0",
     }
@@ -200,7 +201,6 @@ def foreign() -> Iterator[Case]:
         "DCX": b"\xb1\x68\xde\x3a" + bytes(64),
         "QOI": b"qoif" + struct.pack(">IIBB", 9, 9, 3, 0) + bytes(64),
         "MPEG": b"\0\0\1\xb3" + bytes(64),
-        "HEIC": b"\0\0\0\x18ftypheic" + bytes(64),
         "OLE": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512),
         "SVG": b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>',
         "bare SVG": b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
@@ -253,6 +253,8 @@ def huge_dimensions() -> Iterator[Case]:
         yield Case(f"PNG of bits {size}", "cat.png", png(*size, depth=1, pixels=deflated_zeros(99)), BROKEN)
         yield Case(f"PNG, deep {size}", "cat.png", png(*size, depth=16, colour=6, pixels=deflated_zeros(99)), BROKEN)
         yield Case(f"AVIF {size}", "cat.avif", avif_of_size(samples()["avif"][1], *size), BROKEN)
+        if "HEIC" in EXTENSIONS:
+            yield Case(f"HEIC {size}", "cat.heic", avif_of_size(samples()["heic"][1], *size), BROKEN)
         for compression in (1, 5, 7, 8, 32773, 4, 50000):
             entries = tiff_entries(*size, length=99, compression=compression)
             yield Case(f"TIFF {size}, compression {compression}", "cat.tif", tiff(entries, bytes(99)), BROKEN)
@@ -512,10 +514,13 @@ def webp_oddities() -> Iterator[Case]:
         )
 
 
-def avif_oddities() -> Iterator[Case]:
-    """Each box of an AVIF made too small, too large, unknown and left out."""
-    for sample in ("avif", "avif-animated"):
-        data = samples()[sample][1]
+def box_oddities() -> Iterator[Case]:
+    """Each box of an AVIF or HEIC made too small, too large, unknown and left out."""
+    for sample in ("avif", "avif-animated", "heic", "heic-grid"):
+        if sample not in samples():
+            continue
+        image_format, data = samples()[sample]
+        file_name = _file_name(image_format)
         for kind in (
             b"meta",
             b"iloc",
@@ -524,8 +529,16 @@ def avif_oddities() -> Iterator[Case]:
             b"ipco",
             b"ispe",
             b"av1C",
+            b"hvcC",
             b"pixi",
             b"ipma",
+            b"iref",
+            b"dimg",
+            b"auxl",
+            b"auxC",
+            b"irot",
+            b"infe",
+            b"idat",
             b"mdat",
             b"moov",
             b"stsz",
@@ -535,9 +548,9 @@ def avif_oddities() -> Iterator[Case]:
             if at < 0:
                 continue
             for size in (0, 1, 7, 2**31, 2**32 - 1):
-                yield Case(f"{sample}: {kind!r} of {size}", "cat.avif", patched(data, at - 4, struct.pack(">I", size)))
-            yield Case(f"{sample}: no {kind!r}", "cat.avif", patched(data, at, b"free"))
-            yield Case(f"{sample}: {kind!r} all ones", "cat.avif", patched(data, at + 8, b"\xff" * 8))
+                yield Case(f"{sample}: {kind!r} of {size}", file_name, patched(data, at - 4, struct.pack(">I", size)))
+            yield Case(f"{sample}: no {kind!r}", file_name, patched(data, at, b"free"))
+            yield Case(f"{sample}: {kind!r} all ones", file_name, patched(data, at + 8, b"\xff" * 8))
     yield Case("only a file type", "cat.avif", b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", BROKEN)
 
 
@@ -577,7 +590,7 @@ def families() -> dict[str, Family]:
         profile_oddities,
         gif_oddities,
         webp_oddities,
-        avif_oddities,
+        box_oddities,
         bmp_oddities,
     )
     found: dict[str, Family] = {family.__name__: family for family in whole}

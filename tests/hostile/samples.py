@@ -8,11 +8,22 @@ from functools import lru_cache
 
 from PIL import Image, ImageCms
 
+from athumb_storage.rendering import readable_formats
+from tests.hostile import heic
 from tests.hostile.builder import after_soi
 
 SIZE = (48, 36)
 
-EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "AVIF": "avif", "BMP": "bmp", "TIFF": "tif"}
+EXTENSIONS = {
+    "JPEG": "jpg",
+    "PNG": "png",
+    "GIF": "gif",
+    "WEBP": "webp",
+    "AVIF": "avif",
+    "BMP": "bmp",
+    "TIFF": "tif",
+    **({"HEIC": "heic"} if "HEIC" in readable_formats() else {}),
+}
 """Every format that an original is read in, with an extension for it."""
 
 
@@ -91,6 +102,16 @@ def samples():
         "tiff-jpeg": ("TIFF", saved(rgb, "TIFF", compression="jpeg")),
         "tiff-packbits": ("TIFF", saved(grey, "TIFF", compression="packbits")),
         "tiff-fax": ("TIFF", saved(grey.convert("1"), "TIFF", compression="group4")),
+        **(_heics() if "HEIC" in EXTENSIONS else {}),
+    }
+
+
+def _heics():
+    tiles = [heic.picture()] * 4
+    turned = heic.grid(2, 2, (100, 90), heic.box(b"irot", b"\1"))
+    return {
+        "heic": ("HEIC", heic.REAL),
+        "heic-grid": ("HEIC", heic.heic(turned, *tiles, references=[(b"dimg", 1, 2, 3, 4, 5)])),
     }
 
 

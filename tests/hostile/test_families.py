@@ -14,7 +14,8 @@ from django.forms import modelform_factory
 from PIL import Image, ImageFile
 
 from athumb_storage import UploadedImageIsUnreadableError
-from athumb_storage.formats import MIME_TYPES, content_type_of, sniff
+from athumb_storage.formats import content_type_of, sniff
+from athumb_storage.rendering import opening, readable_formats
 from athumb_storage.storages import FileSystemThumbnailStorage, InMemoryThumbnailStorage
 from tests.conftest import content_of, some_slow, stored
 from tests.hostile.families import PLAIN, REFUSED, STORED, families, intact
@@ -253,6 +254,7 @@ def opened(monkeypatch):
 
         return open_
 
+    monkeypatch.setattr(opening, "open_heic", watched("HEIC", opening.open_heic))
     for image_format, (factory, accept) in Image.OPEN.copy().items():
         monkeypatch.setitem(Image.OPEN, image_format, (watched(image_format, factory), accept))
     return found
@@ -272,17 +274,17 @@ def test_only_formats_on_the_list_are_ever_opened(family, opened):
     before = pillow_settings()
     for case in FAMILIES[family]():
         saved(DOORS["storage"].storage(), case)
-    assert {image_format for image_format, _ in opened} <= set(MIME_TYPES)
+    assert {image_format for image_format, _ in opened} <= readable_formats()
     assert all(during == before for _, during in opened)
 
 
 def test_every_format_on_the_list_is_opened(opened):
     for case in intact():
         saved(DOORS["storage"].storage(), case)
-    assert {image_format for image_format, _ in opened} == set(MIME_TYPES)
+    assert {image_format for image_format, _ in opened} == readable_formats()
 
 
-@pytest.mark.parametrize("allowed", MIME_TYPES)
+@pytest.mark.parametrize("allowed", sorted(readable_formats()))
 def test_a_shorter_list_counts(allowed, opened):
     make_storage = partial(InMemoryThumbnailStorage, allowed_formats=[allowed])
     accepted = set()

@@ -40,6 +40,7 @@ MAGIC = (
     b"RIFF\xff\0\0\0WEBPVP8X\x0a\0\0\0",
     b"RIFF\xff\0\0\0WEBPVP8L",
     b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf\0\0\0\xffmeta",
+    b"\0\0\0\x18ftypheic\0\0\0\0heicmif1\0\0\0\xffmeta",
     b"BM\xff\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\3\0\0\0\2\0\0\0\1\0\x18\0",
     b"II*\0\x08\0\0\0",
     b"MM\0*\0\0\0\x08",
@@ -48,7 +49,7 @@ MAGIC = (
 )
 
 anything = st.builds(bytes.__add__, st.sampled_from(MAGIC) | st.just(b""), st.binary(max_size=400))
-names = st.sampled_from(["cat.jpg", "cat.PNG", "cat", "cat.gif", "cat.avif", "cat.tiff", "cat.html"])
+names = st.sampled_from(["cat.jpg", "cat.PNG", "cat", "cat.gif", "cat.avif", "cat.tiff", "cat.heic", "cat.html"])
 ALL = tuple(samples())
 STRIPPABLE = [name for name, (image_format, _) in samples().items() if image_format in ("JPEG", "PNG", "GIF", "WEBP")]
 

@@ -13,8 +13,10 @@ from athumb_storage.formats import (
     canonical,
     content_type_of,
     format_of_name,
+    is_image,
     sniff,
 )
+from tests.hostile.heic import REAL
 
 
 def saved(format_, mode="RGB", **options):
@@ -26,7 +28,7 @@ def saved(format_, mode="RGB", **options):
 NOT_IN_JPEG = {"P", "RGBA"}
 KINDS = [
     (format_, mode)
-    for format_ in sorted(MIME_TYPES)
+    for format_ in sorted(EXTENSIONS)
     for mode in ("RGB", "L", "P", "1", "RGBA")
     if format_ != "JPEG" or mode not in NOT_IN_JPEG
 ]
@@ -37,6 +39,9 @@ def test_real_files_are_told_by_their_head(format_, mode):
     assert sniff(saved(format_, mode)[:HEAD_SIZE]) == format_
 
 
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
@@ -45,6 +50,11 @@ def test_real_files_are_told_by_their_head(format_, mode):
         (b"MM\x00*\x00\x00\x00\x08", "TIFF"),
         (b"GIF87a\x01\x00\x01\x00", "GIF"),
         (b"\x00\x00\x00\x1cftypavis\x00\x00\x00\x00", "AVIF"),
+        (REAL, "HEIC"),
+        *((b"\x00\x00\x00\x14ftyp%s\x00\x00\x00\x00mif1" % brand, "HEIC") for brand in HEIC_BRANDS),
+        (b"\x00\x00\x00\x18ftypmsf1\x00\x00\x00\x00hevciso8", "HEIC"),
+        (b"\x00\x00\x00\x1cftypmif1\x00\x00\x00\x00mif1heicavif", "AVIF"),
+        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1avif", "AVIF"),
         (b"\xff\xd8\xff\xdb", "JPEG"),
         (b"\xff\xd8\xff\xe1\x00\x10Exif", "JPEG"),
         (b"RIFF\x00\x00\x00\x00WEBPVP8L", "WEBP"),
@@ -52,6 +62,9 @@ def test_real_files_are_told_by_their_head(format_, mode):
 )
 def test_kinds_of_heads(data, expected):
     assert sniff(data[:HEAD_SIZE]) == expected
+
+
+JPEG_XL = (b"\xff\x0a\xff\x0a", b"\x00\x00\x00\x0cJXL \r\n\x87\n\x00\x00\x00\x14ftypjxl ")
 
 
 @pytest.mark.parametrize(
@@ -72,8 +85,10 @@ def test_kinds_of_heads(data, expected):
         b"RIFF\x24\x00\x00\x00WAVEfmt ",
         b"RIFF",
         b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00",
-        b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00",
+        b"\x00\x00\x00\x14ftypmp42\x00\x00\x00\x00mp41heic",
         b"ftypavif",
+        b"ftypheic",
+        *JPEG_XL,
         b" \xff\xd8\xff\xe0",
         b"\xff\xd8",
         b"\x89PNG\n\x1a\n",
@@ -85,6 +100,16 @@ def test_kinds_of_heads(data, expected):
 )
 def test_what_is_no_image_we_read(data):
     assert sniff(data) is None
+
+
+@pytest.mark.parametrize("data", [saved("PNG"), saved("BMP"), REAL, *JPEG_XL])
+def test_images_are_known_that_are_never_read(data):
+    assert is_image(data[:HEAD_SIZE])
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff", b"%PDF-1.7", b"JXL \r\n\x87\n", b"\x00\x00\x00\x18ftypmp42"])
+def test_what_is_no_image(data):
+    assert not is_image(data)
 
 
 def test_a_file_name_says_nothing_of_the_content():
@@ -105,6 +130,7 @@ def test_a_file_name_says_nothing_of_the_content():
         ("Tiff", "TIFF"),
         ("BMP", "BMP"),
         ("svg", None),
+        ("heic", None),
         ("", None),
         ("image/png", None),
     ],
@@ -136,13 +162,17 @@ def test_formats_of_names(name, expected):
 
 def test_every_format_of_a_thumb_has_a_content_type():
     assert set(EXTENSIONS) > WEB_FORMATS
-    assert set(EXTENSIONS) == set(MIME_TYPES)
+    assert set(EXTENSIONS) == set(MIME_TYPES) - {"HEIC"}
     assert all(canonical(extension) == format_ for format_, extension in EXTENSIONS.items())
 
 
-@pytest.mark.parametrize("format_", sorted(MIME_TYPES))
+@pytest.mark.parametrize("format_", sorted(EXTENSIONS))
 def test_the_content_type_of_an_image(format_):
     assert content_type_of(saved(format_)[:HEAD_SIZE]) == MIME_TYPES[format_]
+
+
+def test_the_content_type_of_a_heic():
+    assert content_type_of(REAL[:HEAD_SIZE]) == "image/heic"
 
 
 @pytest.mark.parametrize(
@@ -181,7 +211,6 @@ def test_the_content_type_of_other_files(head, expected):
         b"RIFF\x24\x00\x00\x00AVI LIST",
         b"GIF88a",
         b"ftypmp42",
-        b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic",
         b"\x00\x00\x00\x18ftypM4A \x00\x00\x00\x00",
         b"\x00\x00\x00\x14ftypqt  \x00\x00\x00\x00qt  ",
     ],

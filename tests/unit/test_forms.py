@@ -25,9 +25,11 @@ import athumb_storage
 from athumb_storage import InvalidThumb
 from athumb_storage.fields import FileWithThumbsField, ImageWithThumbsField
 from athumb_storage.forms import CheckedImageField
+from athumb_storage.rendering import readable_formats
 from athumb_storage.storages import InMemoryThumbnailStorage
-from tests.conftest import content_of, draw, noise, stored, upload
+from tests.conftest import content_of, draw, image_in, noise, stored, upload
 from tests.forms import BOMB, NO_IMAGE, TOO_LARGE, ProductForm, product_form
+from tests.hostile.heic import REAL, box, grid, heic, picture
 from tests.shop.models import Document, Product, Sized
 
 site = admin.AdminSite(name="admin")
@@ -419,10 +421,33 @@ class TestWithoutUpload:
         form.fields["image"].max_length = 5
         assert form.errors["image"] == ["Ensure this filename has at most 5 characters (it has 7)."]
 
+    @pytest.mark.django_db
+    @pytest.mark.parametrize("extension", ["heic", "HEIF", "hif"])
+    def test_a_photo_of_a_phone(self, extension):
+        pytest.importorskip("pi_heif", reason="there is no wheel of pi-heif for this Python")
+        form = product_form(REAL, name=f"cat.{extension}")
+        assert form.is_valid(), form.errors
+        upload = form.cleaned_data["image"]
+        assert (upload.content_type, upload.image.format, upload.image.size) == ("image/heic", "HEIC", (64, 64))
+        product = form.save()
+        assert (product.image.width, product.image.height) == (64, 64)
+        thumbs = [key for key in stored(default_storage) if key != product.image.name]
+        assert sorted(image_in(default_storage, key).format for key in thumbs) == ["JPEG", "JPEG", "WEBP"]
+
+    @pytest.mark.django_db
+    def test_a_photo_of_a_phone_is_measured(self):
+        pytest.importorskip("pi_heif", reason="there is no wheel of pi-heif for this Python")
+        turned = heic(grid(1, 1, (60, 40), box(b"irot", b"\1")), picture(), references=[(b"dimg", 1, 2)])
+        form = SizedForm({}, {"image": SimpleUploadedFile("cat.heic", turned)})
+        assert form.is_valid(), form.errors
+        row = form.save()
+        assert (row.width, row.height) == (40, 60)
+
     def test_an_extension_that_is_none_of_an_image(self):
         assert product_form(draw(), name="cat.html").errors["image"] == [
             "File extension “html” is not allowed. Allowed extensions are: "
-            "jpg, jpeg, jpe, jfif, png, apng, gif, webp, avif, avifs, bmp, dib, tif, tiff."
+            "jpg, jpeg, jpe, jfif, png, apng, gif, webp, avif, avifs, bmp, dib, tif, tiff"
+            + (", heic, heif, hif." if "HEIC" in readable_formats() else ".")
         ]
 
     @pytest.mark.parametrize("allowed", [["JPEG", "PNG"], ["webp"]])

@@ -14,7 +14,7 @@ from PIL import Image
 
 from athumb_storage import UploadedImageIsUnreadableError
 from athumb_storage.fields import ImageWithThumbsField
-from athumb_storage.formats import MIME_TYPES
+from athumb_storage.formats import EXTENSIONS
 from athumb_storage.storages import InMemoryThumbnailStorage
 from athumb_storage.uploads import UploadInfo, upload_info
 from tests.conftest import draw, noise, upload
@@ -240,7 +240,7 @@ def test_a_stored_file_brings_its_size_along(on_s3, requests_sent):
 # Nothing but allowed formats is opened
 
 
-@pytest.mark.parametrize("data_format", sorted(set(MIME_TYPES) - {"JPEG"}))
+@pytest.mark.parametrize("data_format", sorted(set(EXTENSIONS) - {"JPEG"}))
 def test_a_format_that_is_not_allowed_is_not_opened_to_be_measured(make_in_memory, keep_on, monkeypatch, data_format):
     keep_on(make_in_memory(allowed_formats=["JPEG"]))
     data = draw((60, 40), format=data_format)

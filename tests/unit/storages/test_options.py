@@ -10,9 +10,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from PIL import Image
 
-from athumb_storage import ImageLimitExceeded
+from athumb_storage import ImageLimitExceeded, Thumb
 from athumb_storage.formats import MIME_TYPES
 from athumb_storage.naming import NAMINGS
+from athumb_storage.rendering import heic, readable_formats
 from athumb_storage.storages import InMemoryThumbnailStorage, S3ThumbnailStorage
 from athumb_storage.storages.options import ON_ERROR, OPTIONS, NamingWord, OnError, StorageOptions, StorageOptionsDict
 from athumb_storage.storages.s3.options import S3OptionsDict
@@ -86,7 +87,24 @@ def test_pillows_own_limit_is_as_it_was(make_storage):
 
 
 def test_all_the_formats_are_allowed_unless_it_is_said(make_storage):
+    assert make_storage().options.allowed_formats == readable_formats()
+
+
+def test_heic_is_allowed_where_it_can_be_read(make_storage, monkeypatch):
+    monkeypatch.setattr(heic, "can_read_heic", lambda: True)
     assert make_storage().options.allowed_formats == set(MIME_TYPES)
+    assert make_storage(allowed_formats=["heic"]).options.allowed_formats == {"HEIC"}
+    monkeypatch.setattr(heic, "can_read_heic", lambda: False)
+    assert make_storage().options.allowed_formats == set(MIME_TYPES) - {"HEIC"}
+    with pytest.raises(ImproperlyConfigured, match=r"'allowed_formats': .*pip install \"athumb-storage\[heif\]\""):
+        make_storage(allowed_formats=["JPEG", "HEIC"])
+
+
+def test_no_thumb_is_written_as_heic(make_storage):
+    with pytest.raises(ImproperlyConfigured, match="'fallback_format': 'HEIC' is none of"):
+        make_storage(fallback_format="HEIC")
+    with pytest.raises(ValueError, match="HEIC"):
+        Thumb(size=(9, 9), format="HEIC")
 
 
 @pytest.mark.parametrize("spelling", [["jpeg"], ["JPG"], ("Jpeg",), {"jpg", "JPEG"}])
