@@ -136,7 +136,7 @@ def bounded(
     """
     wanted = canonical(original.spellings[0]) if original.spellings else None
     written = wanted or (image_format if image_format in EXTENSIONS else fallback)
-    if written == image_format and can_strip(image_format):
+    if written == image_format and can_strip(reader, image_format):
         size = open_original(reader, image_format, limits).shown_size
         if place(size, original).size == size:
             return None

@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 
 from athumb_storage.exceptions import UploadedImageIsUnreadableError
 from athumb_storage.rendering.bytestream import BufferedReader, Piece, Truncated, byte_length
-from athumb_storage.rendering.containers import gif, jpeg, png, riff, tiff
+from athumb_storage.rendering.containers import avif, gif, jpeg, png, riff, tiff
 
 
 def stripped(reader: BinaryIO, image_format: str) -> Iterator[bytes]:
@@ -23,11 +23,11 @@ def stripped(reader: BinaryIO, image_format: str) -> Iterator[bytes]:
         image_format: what `formats.sniff` said of them.
 
     Raises:
-        UploadedImageIsUnreadableError: the file is not put together as its format demands, or its format cannot be
-            stripped without loss, as TIFF and AVIF.
+        UploadedImageIsUnreadableError: the file is not put together as its format demands, or it cannot be stripped
+            without loss, as TIFF, and an AVIF that has metadata.
     """
     strip = _STRIPPERS.get(image_format)
-    if strip is None:
+    if strip is None or not can_strip(reader, image_format):
         raise UploadedImageIsUnreadableError(f"A {image_format} file cannot be stripped of its metadata without loss")
     reader.seek(0)
     try:
@@ -38,9 +38,9 @@ def stripped(reader: BinaryIO, image_format: str) -> Iterator[bytes]:
         raise UploadedImageIsUnreadableError(f"The {image_format} file is damaged: {error}") from error
 
 
-def can_strip(image_format: str) -> bool:
-    """Whether files of this format can be stripped without loss."""
-    return image_format in _STRIPPERS
+def can_strip(reader: BinaryIO, image_format: str) -> bool:
+    """Whether the image in `reader` can be stripped without loss."""
+    return image_format in _STRIPPERS and (image_format != "AVIF" or _is_bare(reader))
 
 
 def _jpeg(reader: BinaryIO) -> Iterator[bytes]:
@@ -145,8 +145,15 @@ def _turned(exif: bytes) -> int | None:
     return orientation if orientation > 1 else None
 
 
-def _bmp(reader: BinaryIO) -> Iterator[bytes]:
+def _as_it_is(reader: BinaryIO) -> Iterator[bytes]:
     yield from _copied(reader, 0, byte_length(reader))
+
+
+def _is_bare(reader: BinaryIO) -> bool:
+    try:
+        return avif.Description(reader).is_bare()
+    except (Truncated, struct.error, IndexError):  # nobody knows what is in it
+        return False
 
 
 _STRIPPERS: Final[Mapping[str, Callable[[BinaryIO], Iterator[bytes]]]] = {
@@ -154,5 +161,6 @@ _STRIPPERS: Final[Mapping[str, Callable[[BinaryIO], Iterator[bytes]]]] = {
     "PNG": _png,
     "GIF": _gif,
     "WEBP": _webp,
-    "BMP": _bmp,
+    "AVIF": _as_it_is,
+    "BMP": _as_it_is,
 }

@@ -184,13 +184,43 @@ def test_originals_are_not_stripped_unless_it_is_said(make_storage):
     assert content_of(storage, "cat.jpg") == jpeg()
 
 
+def noted():
+    """EXIF data."""
+    exif = Image.Exif()
+    exif[0x010E] = SECRET.decode()
+    return exif.tobytes()
+
+
 @pytest.mark.parametrize("image_format", ["TIFF", "AVIF"])
 @pytest.mark.parametrize("on_error", ["raise", "skip"])
 @pytest.mark.parametrize("thumbs", [ONE, {}], ids=["thumbs", "no thumbs"])
 def test_what_cannot_be_stripped_is_refused(make_storage, image_format, on_error, thumbs):
     storage = make_storage(thumbs=thumbs, strip_original=True, on_error=on_error)
     with pytest.raises(UploadedImageIsUnreadableError, match=rf"'photos/cat\.jpg'.*{image_format}"):
-        storage.save("photos/cat.jpg", ContentFile(draw(format=image_format)))
+        storage.save("photos/cat.jpg", ContentFile(draw(format=image_format, exif=noted())))
+    assert stored(storage) == []
+
+
+@pytest.mark.parametrize("options", [{}, {"exif": noted()}, {"xmp": SECRET}], ids=["bare", "exif", "xmp"])
+def test_an_avif_is_kept_as_it_is_or_refused(make_storage, options):
+    storage = make_storage(thumbs=ONE, strip_original=True)
+    data = draw(format="AVIF", **options)
+    if options:
+        assert SECRET in data
+        with pytest.raises(UploadedImageIsUnreadableError, match=r"'cat\.avif'.*AVIF.*without loss"):
+            storage.save("cat.avif", ContentFile(data))
+        assert stored(storage) == []
+    else:
+        assert content_of(storage, storage.save("cat.avif", ContentFile(data))) == data
+
+
+@pytest.mark.parametrize(
+    "more", [b"\0\0\0\x0cuuid\1\2\3\4", b"\0\0\0\x0cfree\1\2\3\4", b"\0\0\0\x10udta\0\0\0\x08name", b"\1"]
+)
+def test_an_avif_with_something_behind_it_is_refused(make_storage, more):
+    storage = make_storage(thumbs=ONE, strip_original=True)
+    with pytest.raises(UploadedImageIsUnreadableError, match="AVIF"):
+        storage.save("cat.avif", ContentFile(draw(format="AVIF") + more))
     assert stored(storage) == []
 
 
@@ -280,3 +310,13 @@ def test_the_temporary_copy_is_removed(make_storage, settings, tmp_path_factory)
     with pytest.raises(UploadedImageIsUnreadableError):
         storage.save("dog.jpg", ContentFile(jpeg()[:300]))
     assert list(folder.iterdir()) == []
+
+
+def test_a_heic_that_is_bounded_becomes_what_a_browser_shows(make_storage):
+    pytest.importorskip("pi_heif", reason="there is no wheel of pi-heif for this Python")
+    storage = make_storage(thumbs=ONE, original={"size": (2000, 2000)})
+    assert storage.save("photos/cat.HEIC", ContentFile(HEIC_WITH_EXIF)) == "photos/cat.jpg"
+    assert stored(storage) == ["photos/cat.jpg", "photos/cat.jpg.thumbs/small.jpg"]
+    image = image_in(storage, "photos/cat.jpg")
+    assert (image.format, image.size) == ("JPEG", (64, 64))
+    assert SECRET not in content_of(storage, "photos/cat.jpg")

@@ -134,6 +134,8 @@ class NamingContract(Contract):
             ("a.b/cat", {"size": (30, 30)}, "a.b/cat_small.jpg"),
             ("cat.jpg", {"size": (30, 30), "format": "png"}, "cat_small.png"),
             ("cat.tar.gz", {"size": (30, 30)}, "cat.tar_small.gz"),
+            ("cat.HEIC", {"size": (30, 30)}, "cat_small.jpg"),
+            ("photos/cat.heif", {"size": (30, 30), "format": "webp"}, "photos/cat_small.webp"),
         ],
     )
     def test_the_naming_of_athumb(self, make_storage: MakeStorage, name: str, thumb: dict[str, Any], key: str) -> None:

@@ -37,7 +37,7 @@ class OriginalsContract(Contract):
 
     def test_a_small_and_clean_original_is_stored_byte_for_byte(self, make_storage: MakeStorage) -> None:
         storage = make_storage(thumbs=THUMBS, original=BOUND)
-        for fmt in ("JPEG", "PNG", "GIF", "WEBP", "BMP"):
+        for fmt in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "AVIF"):
             name, data = f"cat.{fmt.lower()}", draw((120, 90), format=fmt)
             assert storage.save(name, upload(data=data)) == name
             assert content_of(storage, name) == data

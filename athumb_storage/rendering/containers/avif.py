@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
-from athumb_storage.rendering.bytestream import Truncated, refuse_more_than
+from athumb_storage.rendering.bytestream import Truncated, byte_length, refuse_more_than
 from athumb_storage.rendering.containers import av1, heif
 from athumb_storage.rendering.containers.heif import Box, number_at
 
@@ -18,10 +18,28 @@ _MOST_FRAMES: Final = 100_000
 """Frames of a film. None but the first is decoded, but the decoder lists them all."""
 
 
+_BARE: Final = (
+    ((b"",), {b"ftyp", b"meta", b"mdat"}),
+    ((b"meta", b""), {b"hdlr", b"pitm", b"iinf", b"iloc", b"iprp", b"iref", b"idat", b"dinf"}),
+    (
+        (b"meta", b"iprp", b"ipco", b""),
+        {b"ispe", b"pixi", b"av1C", b"colr", b"auxC", b"irot", b"imir", b"clap", b"pasp", b"clli", b"mdcv"},
+    ),
+)
+"""What boxes there are, at a path, in a picture that tells nothing but how it looks."""
+
+
 class Description(heif.Description):
     """What the boxes of an AVIF file say."""
 
     coding = b"av01"
+
+    def is_bare(self) -> bool:
+        """Whether there is nothing in it but a picture and what it takes to show it."""
+        end = byte_length(self._reader)
+        there = [([*self._find(0, end, *path)], known) for path, known in _BARE]
+        is_known = all({box.name for box in boxes} <= known for boxes, known in there)
+        return is_known and self.kinds <= {self.coding, b"grid"} and there[0][0][-1].end == end
 
     def _read(self, end: int) -> None:
         with suppress(Truncated, struct.error, IndexError):  # the decoder will stumble over it as well

@@ -90,6 +90,8 @@ class Description(ABC):
         """Left, top, right and bottom of the part of the picture that is to be shown."""
         self.colours: tuple[int, int, int, bool] | None = None
         """As in nclx: primaries, transfer, matrix, and whether the range is full (ITU-T H.273)."""
+        self.kinds: set[bytes] = set()
+        """The types of all items."""
         self._read(byte_length(reader))
 
     @abstractmethod
@@ -108,6 +110,7 @@ class Description(ABC):
         pitm = self._content(tables[b"pitm"])
         primary = int.from_bytes(pitm[4:6] if pitm[0] == 0 else pitm[4:8], "big")
         items = self._items(meta, tables, properties)
+        self.kinds |= {item.kind for item in items.values()}
         for item in items.values():
             if item.number == primary and not (self.clean_aperture or self.colours):
                 self._read_properties(item)
