@@ -37,6 +37,8 @@ class Context:
     photo_12mp: str
     photo_48mp: str
     real_photos: tuple[str, ...] = ()
+    heic_photo: str = ""
+    """The largest HEIC of those that were given, if there is one: nothing here can write them."""
     custom_domain: str = ""
     subject: str = ""
     """Which part of the group, for groups that need a process for each."""

@@ -68,8 +68,8 @@ def baseline(context: Context, *, slow: bool = False) -> Callable[[UploadedFile]
     return store
 
 
-def render(data: bytes, wanted: WantedSet) -> dict[str, bytes]:
-    """The encoded thumbs of a JPEG, without storing anything: thumb name -> bytes.
+def render(data: bytes, wanted: WantedSet, image_format: str = "JPEG") -> dict[str, bytes]:
+    """The encoded thumbs of an image, without storing anything: thumb name -> bytes.
 
     Raises:
         Unavailable: there is no such renderer (yet).
@@ -84,4 +84,4 @@ def render(data: bytes, wanted: WantedSet) -> dict[str, bytes]:
         raise Unavailable(error) from error
     thumbs = ThumbSet(wanted.as_thumbs())
     variants = [Variant.of(name, thumb, wanted.format) for name, thumb in thumbs.items()]
-    return {done.variant.thumb_name: done.data for done in render_variants(io.BytesIO(data), "JPEG", variants)}
+    return {done.variant.thumb_name: done.data for done in render_variants(io.BytesIO(data), image_format, variants)}

@@ -84,6 +84,12 @@ def _octaves(random: np.random.Generator, size: Size, finest: int, octaves: int 
     return total / total.std()
 
 
+def largest_heic(folder: str | None) -> Path | None:
+    """The largest HEIC photo below a folder."""
+    found = Path(folder).expanduser().rglob("*.heic") if folder else ()
+    return max(found, key=lambda path: path.stat().st_size, default=None)
+
+
 def _band(values: Any) -> Image.Image:
     import numpy as np
 

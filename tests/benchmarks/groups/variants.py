@@ -15,7 +15,8 @@ from tests.benchmarks.context import Context
 from tests.benchmarks.counting import counted
 from tests.benchmarks.groups.saving import turn
 from tests.benchmarks.project import s3_options, set_up, upload
-from tests.benchmarks.report import Row, at_most, limit
+from tests.benchmarks.report import Row, absent, at_most, limit
+from tests.benchmarks.sets import SEED
 from tests.benchmarks.timing import interleaved, timed
 
 BOX = 600, 600
@@ -31,7 +32,28 @@ SMALL = 1000, 1000
 
 def measure(context: Context) -> list[Row]:
     set_up(context)
-    return [*_set(context), *_smart(context)]
+    return [*_set(context), *_smart(context), *_heic(context)]
+
+
+def _heic(context: Context) -> list[Row]:
+    """The seed thumbs of a HEIC photo, against its decoder alone, which nothing can be faster than."""
+    try:
+        import pi_heif
+    except ImportError as error:
+        return [absent(context.group, "HEIC photo", error)]
+    if not context.heic_photo:
+        return [absent(context.group, "HEIC photo", "there is none in PHOTOS, and nothing here can write one")]
+    data = Path(context.heic_photo).read_bytes()
+
+    def decoded() -> float:
+        return 1000 * timed(lambda: pi_heif.open_heif(data).to_pillow())
+
+    def thumbs() -> float:
+        return 1000 * timed(lambda: ours.render(data, SEED, "HEIC"))
+
+    times = interleaved({"ours": thumbs, "decoder": decoded}, context.runs)
+    label = f"HEIC photo, 6 seed thumbs, {Path(context.heic_photo).name}"
+    return [at_most(context.group, label, times["ours"], times["decoder"], "ms", None, "vs pi-heif decoding it")]
 
 
 def _set(context: Context) -> list[Row]:
