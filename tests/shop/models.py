@@ -77,7 +77,7 @@ class Portrait(models.Model):
         upload_to="portraits",
         focal_field="image_focus",
         thumbs={
-            "face": {"size": (20, 20), "crop": "focal", "format": ("WEBP", "PNG")},
+            "face": {"size": (20, 20), "crop": "focal", "format": ("GIF", "PNG")},
             "middle": {"size": (20, 20), "crop": True, "format": "PNG"},
         },
     )

@@ -10,9 +10,14 @@ from botocore.config import Config
 from django.core.checks import run_checks
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
+from django.db import models
+from django.test.utils import isolate_apps
 from PIL import features
 
+from athumb_storage import checks
+from athumb_storage.fields import ImageWithThumbsField
 from athumb_storage.rendering import can_write
+from athumb_storage.storages import InMemoryThumbnailStorage
 from tests.conftest import stored
 from tests.shop.models import Product
 
@@ -31,7 +36,7 @@ def test_e001_a_storage_that_cannot_make_thumbs(settings):
         "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     }
     messages = {str(message.obj): message for message in found("E001")}
-    assert set(messages) == {"shop.Product.image", "shop.Document.manual", "gallery.Photo.image"}
+    assert set(messages) == {"shop.Product.image", "shop.Document.manual", "shop.Portrait.image", "gallery.Photo.image"}
     message = messages["shop.Product.image"]
     assert message.is_serious()
     assert message.msg == "The field has thumbs, but its storage InMemoryStorage cannot make them."
@@ -224,3 +229,21 @@ def test_a_check_that_was_broken_off_leaves_nothing(on_s3, make_s3):
         events.unregister("provide-client-params.s3.PutObject", fails)
     assert len(asked) == 2
     assert stored(make_s3()) == []
+
+
+@isolate_apps("tests.shop")
+def test_e006_and_e007_a_column_and_a_processor_that_are_not_there():
+    class Thing(models.Model):
+        image = ImageWithThumbsField(
+            storage=InMemoryThumbnailStorage(),
+            focal_field="focus",
+            thumbs={"t": {"size": (9, 9), "processors": ("athumb_storage.processors.sharpen", "no.such")}},
+        )
+
+        class Meta:
+            app_label = "shop"
+
+    column, processor = checks._check_field(Thing._meta.get_field("image"))
+    assert (column.id, processor.id) == ("athumb_storage.E006", "athumb_storage.E007")
+    assert "'focus'" in column.msg
+    assert "'t' has the processor no.such" in processor.msg
