@@ -41,6 +41,7 @@ class ThumbOptions(TypedDict, total=False):
     quality: int | Mapping[FormatName, int] | None
     encoder: Mapping[str, Any] | None
     densities: Sequence[int]
+    animated: bool
     processors: Sequence[str | tuple[str, Mapping[str, Any]]]
 
 
@@ -70,6 +71,8 @@ class Thumb:
     """Options for Pillow's `save`, for the thumb's format or by format."""
     densities: tuple[int, ...] = (1,)
     """How many pixels a side are stored for each of the box, 1 among them. More than 1 never enlarges the original."""
+    animated: bool = False
+    """Whether an original that moves keeps moving, in GIF, WEBP, AVIF and PNG. Otherwise its first frame is taken."""
     processors: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     """Callables by dotted name, each with its options, that take and return a Pillow image of the thumb's size."""
 
@@ -83,8 +86,9 @@ class Thumb:
         object.__setattr__(self, "crop", checked_crop(self.crop))
         object.__setattr__(self, "pad", checked_colour(self.pad))
         self._check_sides()
-        if not isinstance(self.upscale, bool):
-            raise InvalidThumb(f"option 'upscale': {self.upscale!r} is neither True nor False")
+        for option in ("upscale", "animated"):
+            if not isinstance(getattr(self, option), bool):
+                raise InvalidThumb(f"option {option!r}: {getattr(self, option)!r} is neither True nor False")
         object.__setattr__(self, "format", checked_format(self.format))
         object.__setattr__(self, "quality", checked_quality(self.quality))
         image_format = canonical(self.format) if isinstance(self.format, str) else None
@@ -174,7 +178,7 @@ class OriginalOptions(TypedDict, total=False):
 
 
 def parse_original(options: OriginalOptions | Thumb | None) -> Thumb | None:
-    """What an original is made into before it is stored: a fit that never enlarges, in one format.
+    """What an original is made into before it is stored: a fit that never enlarges and keeps moving, in one format.
 
     Raises:
         InvalidThumb: an option is wrong; the message names it.
@@ -184,9 +188,9 @@ def parse_original(options: OriginalOptions | Thumb | None) -> Thumb | None:
     known = OriginalOptions.__annotations__
     written = options.written if isinstance(options, Thumb) else options
     for option in written if isinstance(written, Mapping) else ():
-        if option not in known and not (isinstance(options, Thumb) and option == "upscale"):
+        if option not in known and not (isinstance(options, Thumb) and option in ("upscale", "animated")):
             raise InvalidThumb(f"option {option!r} is unknown; the options are {', '.join(known)}")
-    thumb = replace(Thumb.parse(written), upscale=False)
+    thumb = replace(Thumb.parse(written), upscale=False, animated=True)
     if len(thumb.spellings) > 1:
         raise InvalidThumb(f"option 'format': an original has one, not {', '.join(thumb.spellings)}")
     return thumb

@@ -51,31 +51,37 @@ def encoded(image: Image.Image, variant: Variant, *, few_colours: bool = False) 
     Raises:
         RenderingError: the installed Pillow cannot write the format.
     """
-    image_format = variant.format
-    if not can_write(image_format):
-        raise RenderingError(f"thumb {variant.label!r}: the installed Pillow cannot write {image_format}")
-    options: Mapping[str, Any] = {
-        **_DEFAULTS.get(image_format, {}),
-        **(variant.thumb.encoder or {}).get(image_format, {}),
-    }
-    quality = variant.thumb.quality_for(image_format)
-    if quality is not None:
-        options = {**options, "quality": quality}
+    image_format, options = variant.format, options_of(variant)
     if image.mode == "YCbCr" and image_format != "JPEG":
         image = image.convert("RGB")
     if image_format in _WITHOUT_ALPHA:
         image = flattened(image)
     elif image_format == "GIF":
-        image, options = _gif(image, options)
+        image, options = with_palette_of_gif(image, options)
     elif image_format == "PNG":
         image = _grey_if_grey(image)
-        plain = _written(image, "PNG", options)
+        plain = written(image, "PNG", options)
         smaller = _with_palette(image, few_colours=few_colours)
-        return plain if smaller is None else min(plain, _written(smaller, "PNG", options), key=len)
-    return _written(image, image_format, options)
+        return plain if smaller is None else min(plain, written(smaller, "PNG", options), key=len)
+    return written(image, image_format, options)
 
 
-def _written(image: Image.Image, image_format: str, options: Mapping[str, Any]) -> bytes:
+def options_of(variant: Variant) -> Mapping[str, Any]:
+    """What the encoder of a thumb is told.
+
+    Raises:
+        RenderingError: the installed Pillow cannot write the format.
+    """
+    image_format, thumb = variant.format, variant.thumb
+    if not can_write(image_format):
+        raise RenderingError(f"thumb {variant.label!r}: the installed Pillow cannot write {image_format}")
+    options = {**_DEFAULTS.get(image_format, {}), **(thumb.encoder or {}).get(image_format, {})}
+    quality = thumb.quality_for(image_format)
+    return options if quality is None else {**options, "quality": quality}
+
+
+def written(image: Image.Image, image_format: str, options: Mapping[str, Any]) -> bytes:
+    """An image's bytes, as Pillow writes them with these options."""
     output = io.BytesIO()
     try:
         image.save(output, image_format, **options)
@@ -122,7 +128,7 @@ def _likeness(one: Image.Image, other: Image.Image) -> float:
     return math.inf if not worst else 20 * math.log10(255 / worst)
 
 
-def _gif(image: Image.Image, options: Mapping[str, Any]) -> tuple[Image.Image, Mapping[str, Any]]:
+def with_palette_of_gif(image: Image.Image, options: Mapping[str, Any]) -> tuple[Image.Image, Mapping[str, Any]]:
     """The image with a palette of its own, in which one entry stands for nothing where it is transparent."""
     if image.mode != "RGBA":
         return image if image.mode == "L" else image.quantize(_MOST_COLOURS, Image.Quantize.MEDIANCUT), options

@@ -16,6 +16,8 @@ from athumb_storage.concurrency import SharedPool, available_cores
 from athumb_storage.exceptions import RenderingError, UploadedImageIsUnreadableError
 from athumb_storage.formats import EXTENSIONS, HEAD_SIZE, MIME_TYPES, canonical, sniff
 from athumb_storage.geometry import MIDDLE, Box, Placement, Point, Size, as_stored, place
+from athumb_storage.rendering.animation import Motion, encoded_film, films, motion_of
+from athumb_storage.rendering.colours import in_srgb
 from athumb_storage.rendering.crops import Saliency, subject_of
 from athumb_storage.rendering.encoding import encoded
 from athumb_storage.rendering.finishing import finished
@@ -94,6 +96,7 @@ def render(
     limits: Limits = _DEFAULT_LIMITS,
     opened: Opened = _nobody,
     focal: Point | None = None,
+    must_move: bool = False,
 ) -> list[Rendered]:
     """The thumbs of the image in `reader`.
 
@@ -104,6 +107,7 @@ def render(
         limits: what the image may have.
         opened: is told the size of the image.
         focal: what focal crops have in their middle; None is the middle of the image.
+        must_move: whether to refuse an animation that is too large to be kept moving where it should be.
 
     Raises:
         ImageLimitExceeded: the image is over a limit.
@@ -113,8 +117,14 @@ def render(
     original = open_original(reader, image_format, limits)
     opened(original.shown_size)
     subjects = {variant.thumb_name: focal for variant in variants if focal and variant.thumb.crop == "focal"}
+    done: list[Rendered] = []
+    if motion := motion_of(original, variants, limits, partial(_planned, original, subjects=subjects), must_move):
+        done = _in_turn(motion.pixels, limits, partial(_moving, original, motion, subjects))
+        variants = [variant for variant in variants if variant not in motion.variants]
+        if not variants:
+            return done
     plan = _planned(original, variants, subjects)
-    return _in_turn(original.pixels(plan.scale), limits, partial(_thumbs, original, plan, variants, subjects))
+    return done + _in_turn(original.pixels(plan.scale), limits, partial(_thumbs, original, plan, variants, subjects))
 
 
 def bounded(
@@ -140,7 +150,7 @@ def bounded(
         size = open_original(reader, image_format, limits).shown_size
         if place(size, original).size == size:
             return None
-    [rendered] = render(reader, image_format, [Variant.of("original", original, written)], limits)
+    [rendered] = render(reader, image_format, [Variant.of("original", original, written)], limits, must_move=True)
     return rendered
 
 
@@ -185,6 +195,29 @@ def _thumbs(
             else:
                 running.append(_workers.submit(write))
     return done + [job.result() for job in running]
+
+
+def _moving(original: Original, motion: Motion, subjects: Mapping[str, Point]) -> list[Rendered]:
+    spent = original.spent
+    plans: list[Plan] = []
+    thumbs = {variant.label: variant.thumb for variant in motion.variants}
+
+    def scaled(picture: Image.Image) -> Iterator[tuple[Step, Image.Image]]:
+        if not plans:  # what draws the eye is that of the first
+            smart = _smart_subjects(original, Decoded(picture, in_srgb), motion.variants)
+            plans.append(_planned(original, motion.variants, {**subjects, **smart}))
+        return _scaled(picture, plans[0], spent)
+
+    def finish(step: Step, image: Image.Image) -> Image.Image:
+        return finished(_upright(in_srgb(image), original.orientation), thumbs[step.label], step.canvas)
+
+    found = films(original, motion, scaled, finish)
+    running = []
+    for variant in motion.variants:
+        film = found[variant.label]
+        job = _workers.submit(partial(encoded_film, film, variant, motion.animation.plays, spent))
+        running.append((variant, job, film.frames[0].size))
+    return [Rendered(variant, job.result(), size) for variant, job, size in running]
 
 
 def verify_decodable(

@@ -163,7 +163,7 @@ def _png(reader: BinaryIO) -> Header:
     control = _first_frame_of_png(chunks) if b"acTL" in found else None
     if control is not None:
         frame = struct.unpack_from(">4I", png.data_of(reader, chunks[control]), 4)
-        pieces = _apng_pieces(chunks, control, struct.pack(">II", *frame[:2]) + head[8:13], kept)
+        pieces = apng_pieces(chunks, control, struct.pack(">II", *frame[:2]) + head[8:13], kept)
         size, window = frame[:2], _window(frame[2:], frame[:2], size)
     return Header(
         size=size,
@@ -182,14 +182,16 @@ def _first_frame_of_png(chunks: Sequence[png.Chunk]) -> int | None:
     return control if names.index(b"acTL") < pixels < control else None
 
 
-def _apng_pieces(chunks: Sequence[png.Chunk], control: int, head: bytes, kept: frozenset[bytes]) -> list[Piece]:
+def apng_pieces(chunks: Sequence[png.Chunk], control: int, head: bytes, kept: frozenset[bytes]) -> list[Piece]:
     """A frame of an animation as a still image. Nobody looks at the checksums of pixels, so they stay as they are."""
     pieces: list[Piece] = [png.SIGNATURE, png.chunk(b"IHDR", head)]
     pieces += [chunk.place for chunk in chunks[:control] if chunk.name in kept - {b"IHDR", b"IDAT"}]
     for chunk in chunks[control + 1 :]:
         if chunk.name == b"fcTL":
             break
-        if chunk.name == b"fdAT" and chunk.size >= 4:  # a number stands before the pixels
+        if chunk.name == b"IDAT":
+            pieces.append(chunk.place)
+        elif chunk.name == b"fdAT" and chunk.size >= 4:  # a number stands before the pixels
             pieces += [struct.pack(">I4s", chunk.size - 4, b"IDAT"), (chunk.start + 4, chunk.size)]
     return [*pieces, png.chunk(b"IEND", b"")]
 
@@ -241,10 +243,9 @@ def _gif(reader: BinaryIO) -> Header:
             screen = gif.canvas_of(head)
             canvas = max(screen[0], left + width), max(screen[1], top + height)
             rest = part.end, byte_length(reader) - part.end
-            start = gif.with_canvas(head, width, height) + control + gif.at_corner(part.data)
             return Header(
                 size=(width, height),
-                pieces=[start, rest],
+                pieces=[gif.alone(head, control, part.data), rest],
                 window=_window((left, top), (width, height), canvas),
             )
     return Header(size=(0, 0), pieces=[head])
@@ -257,7 +258,7 @@ def _webp(reader: BinaryIO) -> Header:
     head = riff.data_of(reader, chunks[0], most=10)
     canvas = riff.canvas_of(chunks[0], head) or (0, 0)
     if chunks[0].name != b"VP8X":
-        return Header(size=canvas, pieces=_webp_pieces(chunks[:1]))
+        return Header(size=canvas, pieces=webp_pieces(chunks[:1]))
     by_name = {chunk.name: chunk for chunk in reversed(chunks)}
     size, window = canvas, None
     if animated := by_name.get(b"ANMF"):
@@ -269,17 +270,17 @@ def _webp(reader: BinaryIO) -> Header:
         riff.data_of(reader, by_name[name]) if name in by_name and by_name[name].size <= _MOST_PROFILE else b""
         for name in (b"EXIF", b"ICCP")
     )
-    pictures = [chunk for chunk in chunks if chunk.name in (b"ALPH", b"VP8 ", b"VP8L")]
     return Header(
         size=size,
-        pieces=_webp_pieces(pictures, riff.extended(*size, head[0] & riff.ALPHA_FLAG)),
+        pieces=webp_pieces(riff.pictures(chunks), riff.extended(*size, head[0] & riff.ALPHA_FLAG)),
         orientation=tiff.orientation_of(exif),
         space=ColourSpace(profile=profile or None),
         window=window,
     )
 
 
-def _webp_pieces(pictures: Sequence[riff.Chunk], extended: bytes = b"") -> list[Piece]:
+def webp_pieces(pictures: Sequence[riff.Chunk], extended: bytes = b"") -> list[Piece]:
+    """A file of these chunks of one picture, with that chunk before them."""
     pieces: list[Piece] = [extended]
     for chunk in pictures:
         pieces += [chunk.place, b"\0" * (chunk.size % 2)]

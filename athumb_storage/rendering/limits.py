@@ -24,7 +24,9 @@ class Limits:
     max_pixels: int | None = 89_478_485
     """Width x height of what is decoded. The default is from where on Pillow warns of a decompression bomb."""
     max_frames: int | None = 1000
-    """Frames of an animation that are decoded. A still thumb takes one, whatever there is."""
+    """Frames of an animation, where a thumb keeps it moving. A still thumb takes one, whatever there is."""
+    max_animation_pixels: int | None = 100_000_000
+    """Width x height x frames, of an animation and of all thumbs that keep it moving. A larger one stands still."""
     max_bytes: int | None = 64 * 1024**2
     """The size of the file, in bytes."""
     time_budget: float | None = 30.0
@@ -47,6 +49,14 @@ class Limits:
     def check_bytes(self, size: int) -> None:
         """Raise `ImageLimitExceeded` if a file of `size` bytes is too large."""
         _check("max_bytes", self.max_bytes, size, "bytes")
+
+    def check_frames(self, count: int) -> None:
+        """The same for its frames."""
+        _check("max_frames", self.max_frames, count, "frames")
+
+    def check_animation(self, pixels: int) -> None:
+        """The same for the pixels of all its frames, and of what is made of them."""
+        _check("max_animation_pixels", self.max_animation_pixels, pixels, "pixels in all its frames")
 
     def check_size(self, size: Size) -> None:
         """The same for its width and height, in pixels."""

@@ -150,7 +150,7 @@ def decode(original: Original, scale: int) -> Decoded:
     # Its own is that of an AVIF or HEIC file, the only ones whose decoder gets to see it.
     space = replace(original.header.space, profile=original.header.space.profile or image.info.get("icc_profile"))
     image, to_srgb = scalable(image, space, partial(_low_bytes, original))
-    return Decoded(_windowed(image, original.header.window), to_srgb)
+    return Decoded(windowed(image, original.header.window), to_srgb)
 
 
 def decode_in_planes(original: Original, scale: int, threads: Threads) -> Decoded:
@@ -221,7 +221,7 @@ def _ended(original: Original, following: bytes = b"") -> Image.Image:
     return open_image(original.reader, "JPEG", pieces, original.spent)
 
 
-def _windowed(image: Image.Image, window: Window | None) -> Image.Image:
+def windowed(image: Image.Image, window: Window | None) -> Image.Image:
     """What lies in the window, transparent where there is nothing."""
     if window is None:
         return image

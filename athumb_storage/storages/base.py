@@ -72,6 +72,7 @@ class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
             allowed_formats: Iterable[str] = ...,
             max_pixels: int | None = ...,
             max_frames: int | None = ...,
+            max_animation_pixels: int | None = ...,
             max_bytes: int | None = ...,
             time_budget: float | None = ...,
             strip_original: bool = ...,

@@ -34,6 +34,7 @@ class StorageOptionsDict(TypedDict, total=False):
     allowed_formats: Iterable[str]
     max_pixels: int | None
     max_frames: int | None
+    max_animation_pixels: int | None
     max_bytes: int | None
     time_budget: float | None
     strip_original: bool
@@ -60,9 +61,10 @@ class StorageOptions:
     """The formats of originals that are opened, by default all that can be; to others no thumbs are made."""
     max_pixels: int | None = Limits.max_pixels
     max_frames: int | None = Limits.max_frames
+    max_animation_pixels: int | None = Limits.max_animation_pixels
     max_bytes: int | None = Limits.max_bytes
     time_budget: float | None = Limits.time_budget
-    """These four are the limits of an image, see `rendering.Limits`."""
+    """These five are the limits of an image, see `rendering.Limits`."""
     strip_original: bool = False
     """Whether originals are stored without their metadata; the pixels stay as they are, byte for byte."""
     original: Thumb | None = None
@@ -78,7 +80,7 @@ class StorageOptions:
                 object.__setattr__(self, option, parse(getattr(self, option)))
             except ValueError as error:
                 raise ValueError(f"option {option!r}: {error}") from error
-        self.limits  # noqa: B018, it checks the four
+        self.limits  # noqa: B018, it checks the five
 
     @cached_property
     def keeps_extension(self) -> bool:
@@ -95,6 +97,7 @@ class StorageOptions:
         return Limits(
             max_pixels=self.max_pixels,
             max_frames=self.max_frames,
+            max_animation_pixels=self.max_animation_pixels,
             max_bytes=self.max_bytes,
             time_budget=self.time_budget,
             pixels_in_flight=conf.pixels_in_flight(),

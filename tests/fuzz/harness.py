@@ -34,7 +34,7 @@ def targets() -> Callable[[bytes], None]:
             pass
 
     def run(data: bytes) -> None:
-        storage = storages.InMemoryThumbnailStorage(thumbs=promise.THUMBS, max_pixels=MAX_PIXELS)
+        storage = storages.InMemoryThumbnailStorage(thumbs=promise.THUMBS | promise.MOVING, max_pixels=MAX_PIXELS)
         promise.outcome(storage, "cat.jpg", content_file(data))
         for target in (check, strip):
             with suppress(refused):

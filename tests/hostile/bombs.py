@@ -96,13 +96,18 @@ def _inflating_text(kind: bytes, count: int, packed: bytes) -> bytes:
     return png(3, 2, *[png_chunk(kind, b"k%d" % number + head + packed) for number in range(count)])
 
 
-def _apng_frames(count: int, side: int = 1) -> bytes:
+def _apng_frames(count: int, side: int = 1, promised: int | None = None) -> bytes:
     pixels = zlib.compress(bytes((side + 1) * side))
     frames = []
     for number in range(1, count):
         control = struct.pack(">IIIIIHHBB", 2 * number - 1, side, side, 0, 0, 1, 10, 0, 0)
         frames.append(png_chunk(b"fcTL", control) + png_chunk(b"fdAT", struct.pack(">I", 2 * number) + pixels))
-    return png(side, side, png_chunk(b"acTL", struct.pack(">II", count, 0)), pixels=pixels, after=frames)
+    promise = png_chunk(b"acTL", struct.pack(">II", promised or count, 0))
+    return png(side, side, promise, pixels=pixels, after=frames)
+
+
+def _with_huge_frame(apng: bytes) -> bytes:
+    return patched(apng, apng.rindex(b"fcTL") + 8, struct.pack(">II", 30_000, 30_000))
 
 
 def png_bombs() -> Iterator[Bomb]:
@@ -150,6 +155,10 @@ def png_bombs() -> Iterator[Bomb]:
     yield Bomb("APNG of 900 large frames", "cat.png", partial(_apng_frames, 900, 1000), GOOD)
     promised = png_chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0))
     yield Bomb("APNG that promises 2^31 frames", "cat.png", lambda: png(3, 2, promised))
+    for promise in (1, 2, 2**31 - 1):
+        make = partial(_apng_frames, 900, 1000, promise)
+        yield Bomb(f"APNG of 900 large frames that promises {promise}", "cat.png", make, GOOD)
+    yield Bomb("APNG whose second frame is huge", "cat.png", lambda: _with_huge_frame(_apng_frames(3)), GOOD)
 
 
 def overlapping_exif(size: int) -> bytes:
@@ -187,6 +196,21 @@ def gif_bombs() -> Iterator[Bomb]:
     yield Bomb(
         "GIF whose second frame is huge", "cat.gif", lambda: head + gif_frame() + gif_frame(65535, 65535) + b";", GOOD
     )
+    yield Bomb(
+        "GIF of 1000 small frames on a huge screen",
+        "cat.gif",
+        lambda: gif_head(2000, 2000) + gif_frame() * 1000 + b";",
+        GOOD,
+    )
+    yield Bomb(
+        "GIF of 1000 small frames out of the screen",
+        "cat.gif",
+        lambda: head + gif_frame() + gif_frame(left=60_000, top=60_000) * 999 + b";",
+        GOOD,
+    )
+    zeros, pixels = gif_zeros()
+    huge = gif_frame(8000, 8000, b"\x02" + gif_blocks(zeros * (8000 * 8000 // pixels + 1)))
+    yield Bomb("GIF of 900 huge frames on a small screen", "cat.gif", lambda: head + gif_frame() + huge * 900, GOOD)
     comment = b"!\xfe" + gif_blocks(b"c" * 20 * MIB)
     yield Bomb("GIF with 20 MiB of comment", "cat.gif", lambda: head + comment + end)
     yield Bomb("GIF with a million comments", "cat.gif", lambda: head + b"!\xfe\1c\0" * 10**6 + end)
@@ -293,6 +317,7 @@ def webp_bombs() -> Iterator[Bomb]:
 
     yield Bomb("WebP of 100,000 frames", "cat.webp", partial(animation, 100_000), BROKEN)
     yield Bomb("WebP of 900 frames on a large canvas", "cat.webp", partial(animation, 900, 1000), GOOD)
+    yield Bomb("WebP of 900 frames on a huge canvas", "cat.webp", partial(animation, 900, 2000), GOOD)
     yield Bomb("WebP of one frame on the largest canvas", "cat.webp", partial(animation, 1, 2**14 - 1), BROKEN)
     for kind in (b"EXIF", b"XMP ", b"ICCP", b"ABCD"):
         data = b"II*\0\x08\0\0\0".ljust(20 * MIB, b"\1")

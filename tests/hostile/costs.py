@@ -19,6 +19,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,15 +45,17 @@ def spent() -> float:
     return time.process_time()
 
 
-def saved(file_name: str, data: bytes) -> Measured:
+def saved(file_name: str, data: bytes, thumbs: str = "THUMBS") -> Measured:
     """What becomes of it when it is saved with its thumbs."""
     from django.core.files.base import ContentFile
 
     from athumb_storage.storages import InMemoryThumbnailStorage
-    from tests.hostile.promise import THUMBS, outcome, save, what_became
+    from tests.hostile import promise
+    from tests.hostile.promise import outcome, save, what_became
 
-    outcome(InMemoryThumbnailStorage(thumbs=THUMBS), "small.jpg", ContentFile(samples()["jpeg"][1]))
-    storage, content = InMemoryThumbnailStorage(thumbs=THUMBS), ContentFile(data)
+    storage = InMemoryThumbnailStorage(thumbs=getattr(promise, thumbs))
+    outcome(storage, "small.gif", ContentFile(samples()["gif-animated"][1]))
+    storage, content = InMemoryThumbnailStorage(thumbs=getattr(promise, thumbs)), ContentFile(data)
     return measured(
         lambda: save(storage, file_name, content), lambda stored_name: what_became(storage, stored_name, content)
     )
@@ -76,7 +79,7 @@ def checked(file_name: str, data: bytes) -> Measured:
     return measured(check)
 
 
-DOORS = {"save": saved, "check": checked}
+DOORS = {"save": saved, "move": partial(saved, thumbs="MOVING"), "check": checked}
 
 
 def _give_back_memory() -> None:

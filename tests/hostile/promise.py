@@ -18,6 +18,12 @@ CLEAR_ERRORS = (UploadedImageIsUnreadableError, SuspiciousOperation, ValidationE
 
 THUMBS = {"small": {"size": (24, 24)}, "square": {"size": (16, 16), "crop": True, "format": "WEBP"}}
 
+MOVING = {
+    "moving": {"size": (24, 24), "animated": True, "format": "GIF"},
+    "moving square": {"size": (16, 16), "crop": True, "animated": True, "format": "WEBP"},
+}
+"""Thumbs that keep an animation moving."""
+
 
 def outcome(storage, name, content):
     """What became of one upload to an empty storage: STORED, PLAIN or REFUSED.

@@ -18,8 +18,8 @@ from athumb_storage.formats import content_type_of, sniff
 from athumb_storage.rendering import opening, readable_formats
 from athumb_storage.storages import FileSystemThumbnailStorage, InMemoryThumbnailStorage
 from tests.conftest import content_of, some_slow, stored
-from tests.hostile.families import PLAIN, REFUSED, STORED, families, intact
-from tests.hostile.promise import THUMBS, is_bare, outcome, pillow_settings
+from tests.hostile.families import BROKEN, PLAIN, REFUSED, STORED, families, intact
+from tests.hostile.promise import MOVING, THUMBS, is_bare, outcome, pillow_settings
 from tests.shop.models import Product
 
 # In production nobody makes errors of Pillow's warnings; what comes through then is what counts.
@@ -140,6 +140,22 @@ def through_every_door():
 @pytest.mark.parametrize(("family", "door"), list(through_every_door()))
 def test_a_hostile_file_is_a_stored_set_or_a_clear_error(family, door):
     assert surprises(FAMILIES[family](), DOORS[door]) == {}
+
+
+def moves(family):
+    return " " not in family or "apng" in family or "animated" in family
+
+
+@pytest.mark.parametrize(
+    "family", some_slow(filter(moves, FAMILIES), always=[family for family in FAMILIES if "truncated" in family])
+)
+def test_a_hostile_animation_moves_or_stands_still_or_is_a_clear_error(family):
+    found = {}
+    for case in FAMILIES[family]():
+        result = ended(InMemoryThumbnailStorage(thumbs=MOVING), case, ContentFile(case.data))
+        if result not in case.expected | BROKEN:
+            found[case.label] = result
+    assert found == {}
 
 
 WHOLE = [family for family in FAMILIES if " " not in family]

@@ -22,8 +22,8 @@ def sizes(reader: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int]]:
     Raises:
         Truncated: the file ends within a unit.
     """
+    reader.seek(start)
     buffered = BufferedReader(reader)
-    buffered.skip(start - buffered.tell())
     count = 0
     while buffered.tell() < end:
         head = buffered.byte()

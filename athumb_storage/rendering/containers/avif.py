@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import chain, islice, repeat, zip_longest
 from typing import Final
 
-from athumb_storage.rendering.bytestream import Truncated, byte_length, refuse_more_than
+from athumb_storage.geometry import Size
+from athumb_storage.rendering.bytestream import Place, Truncated, byte_length, refuse_more_than
 from athumb_storage.rendering.containers import av1, heif
 from athumb_storage.rendering.containers.heif import Box, number_at
 
@@ -17,6 +20,8 @@ _MOST_TRACKS: Final = 16
 _MOST_FRAMES: Final = 100_000
 """Frames of a film. None but the first is decoded, but the decoder lists them all."""
 
+
+_SAMPLES: Final = frozenset([b"stsc", b"stco", b"co64", b"stsz"])
 
 _BARE: Final = (
     ((b"",), {b"ftyp", b"meta", b"mdat"}),
@@ -64,6 +69,71 @@ class Description(heif.Description):
 
     def _read_picture(self, item: heif.Item) -> None:
         self.sizes += self._coded_sizes(item.parts, av1.sizes)
+
+    def frames(self) -> Iterator[Size]:
+        """Width and height of each frame, as far as its own pixels tell them; else zeros.
+
+        Raises:
+            Truncated: the file ends within one.
+        """
+        tracks = []
+        for box in self._find(0, byte_length(self._reader), b"moov", b"trak", b"mdia", b"minf", b"stbl"):
+            tables = self._tables(box.start, box.end)
+            content = {name: self._content(tables[name]) for name in _SAMPLES if name in tables}
+            tracks.append(_samples(content))
+        for places in zip_longest(*tracks):  # its pixels, and their transparency
+            found = (av1.sizes(self._reader, place[0], sum(place)) for place in places if place)
+            yield max(chain.from_iterable(found), default=(0, 0), key=lambda size: size[0] * size[1])
+
+    def plays(self) -> int:
+        """How often the film is shown, by its edit list; 0 is for ever, as browsers show one that has none."""
+        for head, edit in map(self._contents, self.edited_tracks()):
+            if not edit[3] & 1:
+                return 1
+            once, whole = (edit[8:16] if edit[0] else edit[8:12]), (head[28:36] if head[0] else head[20:24])
+            if int.from_bytes(once, "big") and whole.strip(b"\xff"):
+                return -(-int.from_bytes(whole, "big") // int.from_bytes(once, "big"))
+        return 0
+
+    def _contents(self, boxes: tuple[Box, Box]) -> tuple[bytes, bytes]:
+        return self._content(boxes[0]), self._content(boxes[1])
+
+    def edited_tracks(self) -> Iterator[tuple[Box, Box]]:
+        """The header and the edit list of each track that has both."""
+        for track in self._find(0, byte_length(self._reader), b"moov", b"trak"):
+            heads, edits = (
+                self._find(track.start, track.end, b"tkhd"),
+                self._find(track.start, track.end, b"edts", b"elst"),
+            )
+            yield from zip(list(heads), list(edits), strict=False)
+
+
+def _samples(tables: Mapping[bytes, bytes]) -> Iterator[Place]:
+    """Where the samples of a track are, in order: in chunks, of which each has as many as stsc says."""
+    wide, offsets = (8, tables[b"co64"]) if b"co64" in tables else (4, tables.get(b"stco", b""))
+    runs = {first: count for first, count, _ in struct.iter_unpack(">III", tables.get(b"stsc", b"")[8:])}
+    lengths = tables.get(b"stsz", bytes(12))
+    one, total = struct.unpack_from(">II", lengths, 4)  # one size for all, or a table of them
+    left = repeat(one, total) if one else chain.from_iterable(struct.iter_unpack(">I", lengths[12 : 12 + 4 * total]))
+    count = 0
+    for chunk, at in enumerate(range(8, len(offsets), wide), 1):
+        count = runs.get(chunk, count)
+        start = int.from_bytes(offsets[at : at + wide], "big")
+        for size in islice(left, count):
+            yield start, size
+            start += size
+
+
+def with_plays(data: bytes, plays: int) -> bytes:
+    """A film of libavif's, which is shown for ever, as one that is shown so many times; 0 is for ever.
+
+    What counts is the duration of its tracks, which is so many times that of their edit list (AVIF 1.1, section 4.2.1).
+    """
+    description, patched = Description(io.BytesIO(data)), bytearray(data)
+    for head, edit in description.edited_tracks() if plays else ():
+        once = int.from_bytes(data[edit.start + 8 : edit.start + 16], "big")
+        patched[head.start + 28 : head.start + 36] = (once * plays).to_bytes(8, "big")
+    return bytes(patched)
 
 
 def _frames(samples_to_chunks: bytes, chunks: int) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Final, NamedTuple
 
 from athumb_storage.geometry import Size
@@ -29,8 +30,12 @@ class Part(NamedTuple):
     end: int
 
 
-def parts(reader: BinaryIO) -> Iterator[Part]:
+def parts(reader: BinaryIO, *, comments: bool = True) -> Iterator[Part]:
     """All parts in order, up to the trailer. Bytes that belong to nothing are passed over, as decoders do.
+
+    Args:
+        reader: the file's bytes.
+        comments: whether those are among the parts.
 
     Raises:
         Truncated: the file ends before the trailer.
@@ -50,7 +55,8 @@ def parts(reader: BinaryIO) -> Iterator[Part]:
             refuse_tiny_pieces(count, buffered.tell(), _SMALLEST)
             continue
         for number, block in enumerate(_sub_blocks(buffered)):
-            yield Part(kind, number == 0, block if number else head + block, buffered.tell())
+            if comments or kind != COMMENT:
+                yield Part(kind, number == 0, block if number else head + block, buffered.tell())
             count += 1
             refuse_tiny_pieces(count, buffered.tell(), _SMALLEST)
     yield Part(TRAILER, True, bytes([TRAILER]), buffered.tell())
@@ -89,14 +95,61 @@ def frame_of(image: bytes) -> tuple[int, int, int, int]:
     return left, top, width, height
 
 
-def with_canvas(head: bytes, width: int, height: int) -> bytes:
-    """The head of a file whose canvas has this size."""
-    return head[:6] + struct.pack("<HH", width, height) + head[10:]
+def alone(head: bytes, control: bytes, image: bytes) -> bytes:
+    """How a file begins that has only this image, which is all of its canvas.
+
+    Args:
+        head: the head of the file that it is in.
+        control: the block before it, if any.
+        image: its first piece.
+    """
+    return head[:6] + image[5:9] + head[10:] + control + image[:1] + bytes(4) + image[5:]
 
 
-def at_corner(image: bytes) -> bytes:
-    """The first piece of an image that begins at the upper left corner of the canvas."""
-    return image[:1] + bytes(4) + image[5:]
+def timing_of(control: bytes) -> tuple[int, int]:
+    """The disposal of a frame and its delay in 1/100 s, from the first piece of the block before it; zeros if none."""
+    flags, delay = struct.unpack_from("<BH", control.ljust(6, b"\0"), 3)
+    return flags >> 2 & 7, delay
+
+
+def is_looping(part: Part) -> bool:
+    """Whether what follows in this block is how often an animation is shown."""
+    return part.kind == APPLICATION and part.first and part.data[3:] in _LOOPING
+
+
+def repeats_of(part: Part) -> int | None:
+    """How often an animation is shown again, from the second piece of that block; 0 is for ever, None is not told."""
+    return struct.unpack_from("<H", part.data, 2)[0] if part.data[:2] == b"\x03\x01" else None
+
+
+def as_frame(still: bytes, corner: Size, delay: int, disposal: int) -> bytes:
+    """The image of a file as a frame of another, where it has a palette of its own.
+
+    Args:
+        still: the file.
+        corner: left and top on the canvas.
+        delay: how long it is shown, in 1/100 s.
+        disposal: what is done with it then: 1 keeps it, 2 clears its place.
+    """
+    palette, image, bits, flags, nothing = b"", b"", 0, 0, 0
+    for part in parts(io.BytesIO(still)):
+        if part.kind == HEAD:
+            palette, bits = part.data[13:], part.data[10] & 7
+        elif part.kind == CONTROL and part.first:
+            flags, nothing = part.data[3] & 1, part.data[6]
+        elif part.kind == IMAGE:
+            image += part.data
+    control = struct.pack("<4BHBB", _EXTENSION, CONTROL, 4, disposal << 2 | flags, delay, nothing, 0)
+    interlaced = image[9] & 0x40
+    return control + struct.pack("<B2H4sB", IMAGE, *corner, image[5:9], 0x80 | interlaced | bits) + palette + image[10:]
+
+
+def animation(size: Size, frames: Iterable[bytes], plays: int) -> bytes:
+    """A file of these frames, which is shown so many times, or for ever if that is 0."""
+    head = b"GIF89a" + struct.pack("<HHBBB", *size, 0, 0, 0)
+    repeats = struct.pack("<H", max(plays - 1, 0))
+    looping = b"!\xff\x0b" + _LOOPING[0] + b"\x03\x01" + repeats + b"\0"
+    return b"".join([head, looping if plays != 1 else b"", *frames, bytes([TRAILER])])
 
 
 def is_metadata(part: Part) -> bool:

@@ -105,9 +105,10 @@ class Description(ABC):
         tables = self._tables(meta.start + 4, meta.end)
         properties = [*self._find(meta.start + 4, meta.end, b"iprp", b"ipco", b"")]
         self.sizes += [self._size(box) for box in properties if box.name == b"ispe"]
-        if b"pitm" not in tables or b"iinf" not in tables or b"iloc" not in tables:
+        if b"iinf" not in tables or b"iloc" not in tables:
             return 0, {}
-        pitm = self._content(tables[b"pitm"])
+        # That of a film has none.
+        pitm = self._content(tables[b"pitm"]) if b"pitm" in tables else bytes(8)
         primary = int.from_bytes(pitm[4:6] if pitm[0] == 0 else pitm[4:8], "big")
         items = self._items(meta, tables, properties)
         self.kinds |= {item.kind for item in items.values()}

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from athumb_storage.rendering.bytestream import BufferedReader, Place, refuse_tiny_pieces
+from athumb_storage.rendering.bytestream import BufferedReader, Place, Truncated, refuse_tiny_pieces
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
@@ -15,6 +15,8 @@ _APPEARANCE: Final = frozenset(
     b"tRNS gAMA cHRM sRGB iCCP sBIT cICP bKGD pHYs acTL fcTL fdAT mDCV mDCv cLLI cLLi".split()
 )
 """Chunks that a viewer may pass over, but that change how the image looks."""
+
+_CONTROL: Final = struct.Struct(">4x4I2H2B")
 
 _SMALLEST: Final = 256
 """Bytes in a chunk, on average, below which a file of very many chunks was made to be slow."""
@@ -59,6 +61,37 @@ def data_of(reader: BinaryIO, chunk: Chunk) -> bytes:
 def dimensions(header: bytes) -> tuple[int, int]:
     """Width and height that the data of IHDR tell; zeros if they are not all there."""
     return int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
+
+
+class Control(NamedTuple):
+    """What fcTL says of a frame."""
+
+    width: int
+    height: int
+    left: int
+    top: int
+    numerator: int
+    denominator: int
+    disposal: int
+    """What becomes of it when it was shown: 0 keeps it, 1 clears its place, 2 gives back what was there before."""
+    blending: int
+    """0 puts it in the place of what is there, 1 lays it over that."""
+
+    @property
+    def duration(self) -> float:
+        """How long it is shown, in ms."""
+        return 1000 * self.numerator / (self.denominator or 100)
+
+
+def control_of(data: bytes) -> Control:
+    """What the data of fcTL say.
+
+    Raises:
+        Truncated: they are too few.
+    """
+    if len(data) < _CONTROL.size:
+        raise Truncated
+    return Control(*_CONTROL.unpack_from(data))
 
 
 def profile_of(iccp: bytes, most: int) -> bytes | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Final, NamedTuple
 
 from athumb_storage.geometry import Size
@@ -79,6 +79,39 @@ def frame_of(data: bytes) -> tuple[int, int, int, int]:
     """Left, top, width and height on the canvas, from the first bytes of an ANMF chunk's data."""
     left, top, width, height = (int.from_bytes(data[at : at + 3], "little") for at in (0, 3, 6, 9))
     return 2 * left, 2 * top, width + 1, height + 1
+
+
+def with_alpha(data: bytes) -> bytes:
+    """An extended file that says that something in it is transparent.
+
+    libwebp does not say so of an animation in which nothing is but what lies beside its frames.
+    """
+    flags = HEADER + 8
+    return data[:flags] + bytes([data[flags] | ALPHA_FLAG]) + data[flags + 1 :]
+
+
+def pictures(chunks: Iterable[Chunk]) -> list[Chunk]:
+    """Those of one picture: its pixels and their transparency."""
+    return [chunk for chunk in chunks if chunk.name in (b"ALPH", b"VP8 ", b"VP8L")]
+
+
+def end_of(head: bytes) -> int:
+    """Where a file ends, by its first bytes."""
+    return 8 + int.from_bytes(head[4:8], "little")
+
+
+def plays_of(anim: bytes) -> int:
+    """How often an animation is shown, from the data of its ANIM chunk; 0 is for ever."""
+    return int.from_bytes(anim[4:6], "little")
+
+
+def timing_of(data: bytes) -> tuple[int, bool, bool]:
+    """How long a frame is shown, in ms, whether it lies over what is there, and whether its place is cleared then.
+
+    From the first bytes of an ANMF chunk's data.
+    """
+    flags = data[15]
+    return int.from_bytes(data[12:15], "little"), not flags & 2, bool(flags & 1)
 
 
 def extended(width: int, height: int, flags: int) -> bytes:
