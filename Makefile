@@ -66,7 +66,7 @@ constraints:
 	awk 'BEGIN { for (n = split("django libraries tools", parts); n; n--) \
 	             print "\43 Made anew by `make constraints`." > ("tests/constraints/" parts[n] ".txt") } \
 	     { part = /^django==/ ? "django" : \
-	              /^(boto3|botocore|django-storages|pillow|s3transfer)==/ ? "libraries" : "tools"; \
+	              /^(boto3|botocore|django-storages|pi-heif|pillow|s3transfer)==/ ? "libraries" : "tools"; \
 	       print > ("tests/constraints/" part ".txt") }'
 
 clean:

@@ -505,7 +505,7 @@ def field_options():
 
 
 def storage_options():
-    allowed = tuple(name for name in MIME_TYPES if name in StorageOptions.allowed_formats)
+    allowed = tuple(name for name in MIME_TYPES if name in StorageOptions().allowed_formats - {"HEIC"})
     words = {naming: word for word, naming in NAMINGS.items()}
     defaults = {field.name: field.default for field in dataclasses.fields(StorageOptions)}
     return {**defaults, "naming": words[defaults["naming"]], "allowed_formats": allowed}
