@@ -78,7 +78,7 @@ def _context(options: argparse.Namespace) -> Iterator[Context]:
             photo_12mp=drawn[0],
             photo_48mp=drawn[1],
             real_photos=tuple(map(str, photos.real(options.photos))),
-            heic_photo=str(photos.largest_heic(options.photos) or ""),
+            heic_photo="".join(map(str, photos.below(options.photos, "*.heic")[-1:])),
         )
 
 

@@ -18,6 +18,7 @@ GROUPS = (
     "memory",
     "quality",
     "variants",
+    "motion",
 )
 
 
@@ -58,6 +59,8 @@ class Context:
             return [replace(self, subject="with", custom_domain="cdn.example.com"), replace(self, subject="without")]
         if self.group == "memory":  # the peak of a process rises only once
             return [replace(self, subject=f"{size}, {who}") for size in ("12 MP", "48 MP") for who in ("ours", "plain")]
+        if self.group == "motion":
+            return [replace(self, subject=subject) for subject in ("time", "ours", "vips")]
         return [self]
 
     @property

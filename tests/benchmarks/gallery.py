@@ -77,7 +77,18 @@ def originals() -> Iterator[tuple[str, bytes]]:
     exif[0x0112] = 6
     yield "JPEG, turned", _saved(image, "JPEG", quality=92, exif=exif)
     yield "JPEG, Display P3", _saved(image, "JPEG", quality=92, icc_profile=_display_p3())
-    for path in photos.real(os.environ.get("PHOTOS")):
+    for path in [*photos.real(os.environ.get("PHOTOS")), *photos.below(os.environ.get("PHOTOS"), "*.heic")]:
+        yield path.name, path.read_bytes()
+
+
+def moving() -> Iterator[tuple[str, bytes]]:
+    image = picture(SHAPES["odd"]).convert("RGBA")
+    frames = [image.rotate(-36 * turn, Image.Resampling.BICUBIC) for turn in range(10)]
+    yield (
+        "GIF, moving",
+        _saved(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=80, loop=0, disposal=2),
+    )
+    for path in photos.below(os.environ.get("PHOTOS"), "*.gif"):
         yield path.name, path.read_bytes()
 
 
@@ -113,6 +124,11 @@ def reference(data: bytes, options: dict[str, Any]) -> bytes:
     """The same by libvips, as a PNG; transparency is scaled premultiplied there, too."""
     import pyvips
 
+    if options.get("animated"):
+        moving = pyvips.Image.thumbnail_buffer(data, BOX, height=BOX, option_string="n=-1")
+        return bytes(moving.webpsave_buffer(Q=85, keep="none"))
+    if data[4:8] == b"ftyp" and b"heic" in data[8:40]:
+        data = _decoded(data)
     density = options.get("densities", (1,))[-1]
     width, height = ((side or 10_000) * density for side in options["size"])
     size = "both" if options.get("upscale", True) and density == 1 else "down"
@@ -125,6 +141,14 @@ def reference(data: bytes, options: dict[str, Any]) -> bytes:
         image = image.flatten(background=255) if image.hasalpha() else image
         image = image.gravity("centre", width, height, extend="white")
     return bytes(image.pngsave_buffer(keep="none"))
+
+
+def _decoded(heic: bytes) -> bytes:
+    """Its pixels as pi-heif has them: pyvips comes without a decoder for HEVC."""
+    import pi_heif
+
+    image = pi_heif.open_heif(heic).to_pillow()
+    return _saved(image, "PNG", icc_profile=image.info.get("icc_profile"))
 
 
 def _around(data: bytes, width: int, height: int) -> bytes:
@@ -216,6 +240,8 @@ def _shown(data: bytes | Image.Image | None, words: str) -> str:
         return f"<td>{html.escape(words)}</td>"
     if isinstance(data, Image.Image):
         data = _saved(data, "PNG")
+    if data[4:8] == b"ftyp" and b"heic" in data[8:40]:
+        data = _decoded(data)
     kind = (Image.open(io.BytesIO(data)).format or "png").lower()
     if kind == "tiff":
         data, kind = _saved(Image.open(io.BytesIO(data)).convert("RGB"), "PNG"), "png"
@@ -255,6 +281,8 @@ def page() -> Iterator[str]:
         if label in SHOWN_WITH_MORE or "," not in label:
             for option, options in MORE.items():
                 yield _row(f"{label}: {option}", data, options, "PNG")
+    for label, data in moving():
+        yield _row(f"{label}: animated", data, {"size": (BOX, BOX), "animated": True}, "WEBP")
     for image_format in FORMATS:
         data = _saved(picture(SHAPES["odd"]), "PNG")
         yield _row(f"PNG, RGB, as {image_format}", data, OPTIONS["fit"], image_format)

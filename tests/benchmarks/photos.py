@@ -84,10 +84,10 @@ def _octaves(random: np.random.Generator, size: Size, finest: int, octaves: int 
     return total / total.std()
 
 
-def largest_heic(folder: str | None) -> Path | None:
-    """The largest HEIC photo below a folder."""
-    found = Path(folder).expanduser().rglob("*.heic") if folder else ()
-    return max(found, key=lambda path: path.stat().st_size, default=None)
+def below(folder: str | None, pattern: str) -> list[Path]:
+    """The files of such names, at any depth, by their size."""
+    found = Path(folder).expanduser().rglob(pattern) if folder else ()
+    return sorted(found, key=lambda path: path.stat().st_size)
 
 
 def _band(values: Any) -> Image.Image:

@@ -21,21 +21,27 @@ from pathlib import Path
 from django.conf import settings
 settings.configure()
 from django.core.files.base import ContentFile
-from PIL import Image
+from PIL import Image, ImageChops
 from athumb_storage.storages import FileSystemThumbnailStorage
 
-mode, image_format, width, height, count, folder = sys.argv[1:]
+mode, image_format, width, height, count, frames, folder = sys.argv[1:]
 size = int(width), int(height)
 ramp = Image.linear_gradient("L").resize(size)
 turned = ramp.transpose(Image.Transpose.ROTATE_180)
 image = Image.merge(mode, [ramp, turned, ramp, turned][: len(mode)])
 output = io.BytesIO()
-image.save(output, image_format, **({"compress_level": 1} if image_format == "PNG" else {}))
+options = {"compress_level": 1} if image_format == "PNG" else {}
+if int(frames) > 1:
+    following = (ImageChops.offset(image, 9 * number) for number in range(1, int(frames)))
+    options = {"save_all": True, "append_images": following, "duration": 50}
+image.save(output, image_format, **options)
 data = output.getvalue()
 small = io.BytesIO()
 image.resize((64, 64)).save(small, image_format)
 del image, ramp, turned, output
 thumbs = {"large": {"size": (400, 400)}, "small": {"size": (90, 90), "crop": True}}
+if int(frames) > 1:
+    thumbs = {"moving": {"size": (200, 200), "format": "WEBP", "animated": True}}
 storage = FileSystemThumbnailStorage(location=folder, thumbs=thumbs)
 storage.save("warm.png", ContentFile(small.getvalue()))
 gc.collect()
@@ -62,8 +68,8 @@ print(json.dumps({"peak": status("VmHWM"), "added": status("VmHWM") - before, "e
 """
 
 
-def measured(folder, mode, image_format, size, count=1):
-    arguments = [mode, image_format, *map(str, size), str(count), str(folder)]
+def measured(folder, mode, image_format, size, count=1, frames=1):
+    arguments = [mode, image_format, *map(str, size), str(count), str(frames), str(folder)]
     process = subprocess.run(
         [sys.executable, "-c", MEASURE, *arguments], cwd=ROOT, check=True, capture_output=True, text=True, timeout=300
     )
@@ -86,3 +92,11 @@ def test_forty_photos_at_once_take_less_than_700_mib_and_none_fails(tmp_path, mo
     found = measured(tmp_path, mode, "PNG", (4000, 3000), 40)
     assert found["errors"] == []
     assert found["peak"] < 700 * MIB
+
+
+def test_an_animation_takes_a_few_of_its_frames_and_those_of_its_thumb(tmp_path):
+    size, frames = (1200, 1000), 60
+    found = measured(tmp_path, "RGB", "GIF", size, frames=frames)
+    assert found["errors"] == []
+    # In RGBA, with as much again for the encoder; all 60 frames as they are would take 275 MiB.
+    assert found["added"] < 4 * (5 * size[0] * size[1] + 2 * frames * 200 * 167) + 16 * MIB

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from PIL import Image
 
-from athumb_storage import Thumb, UploadedImageIsUnreadableError
+from athumb_storage import ImageLimitExceeded, Thumb, UploadedImageIsUnreadableError
 from athumb_storage.contrib.testing.base import Contract, MakeStorage
 from athumb_storage.contrib.testing.files import colour_at, content_of, draw, image_in, upload
+from athumb_storage.contrib.testing.variants import animation
 
 BOUND: dict[str, Any] = {"size": (120, 120)}
 THUMBS: dict[str, Any] = {"small": {"size": (30, 30)}}
@@ -109,6 +110,18 @@ class OriginalsContract(Contract):
         before = content_of(storage, "cat.jpg.thumbs/small.jpg")
         storage.generate_thumbs("cat.jpg")
         assert content_of(storage, "cat.jpg.thumbs/small.jpg") == before
+
+    def test_an_animation_keeps_moving_or_is_refused(self, make_storage: MakeStorage) -> None:
+        storage = make_storage(thumbs=THUMBS, original=BOUND)
+        storage.save("cat.gif", upload(data=animation((300, 200))))
+        image = cast(Any, image_in(storage, "cat.gif"))
+        assert (image.format, image.size, image.n_frames) == ("GIF", (120, 80), 3)
+        small = animation((90, 60))
+        storage.save("small.gif", upload(data=small))
+        assert content_of(storage, "small.gif") == small
+        storage = make_storage(thumbs=THUMBS, original=BOUND, max_animation_pixels=1000)
+        with pytest.raises(ImageLimitExceeded, match=r"dog\.gif.*max_animation_pixels"):
+            storage.save("dog.gif", upload(data=animation((300, 200))))
 
     def test_a_storage_without_thumbs_bounds_as_well(self, make_storage: MakeStorage) -> None:
         storage = make_storage(thumbs={}, original=BOUND)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
 from PIL import Image, ImageChops
 
-from athumb_storage import AthumbError, UnknownThumb
+from athumb_storage import AthumbError, ImageLimitExceeded, UnknownThumb
 from athumb_storage.contrib.testing.base import Contract, MakeStorage
 from athumb_storage.contrib.testing.files import colour_at, image_in, upload
 from athumb_storage.specs import Variant
@@ -28,6 +29,18 @@ def inverted(image: Image.Image) -> Image.Image:
 def halved(image: Image.Image) -> Image.Image:
     """A processor that does what it may not."""
     return image.reduce(2)
+
+
+COLOURS: Final = ["red", "lime", "blue"]
+"""Those of an animation's frames."""
+
+
+def animation(size: tuple[int, int], fmt: str = "GIF") -> bytes:
+    """Three frames, each of one colour."""
+    first, *others = (Image.new("RGB", size, colour) for colour in COLOURS)
+    output = io.BytesIO()
+    first.save(output, fmt, save_all=True, append_images=others, duration=100, loop=0)
+    return output.getvalue()
 
 
 class ByName:
@@ -199,6 +212,30 @@ class VariantsContract(Contract):
         storage.generate_thumbs("cat.png")
         assert _share_of_blue(image_in(storage, storage.thumb_key("cat.png", "face"))) == 0
 
+    def test_an_animation_keeps_moving_where_a_thumb_says_so(self, make_storage: MakeStorage) -> None:
+        moving = {"size": (30, 30), "format": ("WEBP", "GIF", "JPEG"), "animated": True, "densities": (1, 2)}
+        boxed = {"size": (30, 30), "format": "WEBP", "animated": True, "pad": "white"}
+        storage = make_storage(thumbs={"moving": moving, "boxed": boxed, "still": {"size": (30, 30), "format": "WEBP"}})
+        storage.save("cat.gif", upload(data=animation((90, 60))))
+        for fmt, frames in (("WEBP", 3), ("GIF", 3), ("JPEG", 1)):
+            for density in (1, 2):
+                key = storage.thumb_key("cat.gif", "moving", fmt, density)  # type: ignore[arg-type]
+                assert _frames(storage, key) == ((30 * density, 20 * density), COLOURS[:frames])
+        assert _frames(storage, storage.thumb_key("cat.gif", "boxed")) == ((30, 30), COLOURS)
+        assert _frames(storage, storage.thumb_key("cat.gif", "still")) == ((30, 20), COLOURS[:1])
+
+    def test_an_animation_that_is_too_large_stands_still(
+        self, make_storage: MakeStorage, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        thumbs = {"moving": {"size": (30, 30), "format": "WEBP", "animated": True}}
+        storage = make_storage(thumbs=thumbs, max_animation_pixels=3 * (90 * 60 + 30 * 20) - 1)
+        storage.save("cat.gif", upload(data=animation((90, 60))))
+        assert _frames(storage, storage.thumb_key("cat.gif", "moving")) == ((30, 20), COLOURS[:1])
+        assert "'moving' stand still: 3 frames come to 18000 pixels, more than the 17999" in caplog.text
+        storage = make_storage(thumbs=thumbs, max_frames=2)
+        with pytest.raises(ImageLimitExceeded, match=r"dog\.gif.*3 frames, more than the 2"):
+            storage.save("dog.gif", upload(data=animation((90, 60))))
+
     def test_processors_change_the_pixels(self, make_storage: MakeStorage) -> None:
         processors = (f"{__name__}.inverted", ("athumb_storage.processors.sharpen", {"percent": 80}))
         storage = make_storage(thumbs={"other": {"size": (60, 60), "processors": processors, "format": "PNG"}})
@@ -224,6 +261,17 @@ class VariantsContract(Contract):
             storage.save("cat.jpg", upload())
         assert "cat.jpg" in str(caught.value)
         assert self.stored(storage) == []
+
+
+def _frames(storage: Storage, key: str) -> tuple[tuple[int, int], list[str]]:
+    """The size of an animation, and what its frames show in the middle."""
+    image = image_in(storage, key)
+    found = []
+    for number in range(getattr(image, "n_frames", 1)):
+        image.seek(number)
+        seen = colour_at(image, image.width // 2, image.height // 2)
+        found.append(COLOURS[seen.index(max(seen))])
+    return image.size, found
 
 
 def _png(image: Image.Image) -> ContentFile[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.benchmarks import ours
@@ -36,12 +37,16 @@ def measure(context: Context) -> list[Row]:
 
 def _added(save: Save, photo: Path) -> float:
     """MiB of resident memory at the peak of a save, above what there was before it."""
-    small = photo.with_name(SMALL)
-    _saved(save, small)
+    _saved(save, photo.with_name(SMALL))
+    return peak_added(lambda: _saved(save, photo))
+
+
+def peak_added(action: Callable[[], object]) -> float:
+    """MiB of resident memory at the peak of an action, above what there was before it."""
     gc.collect()
     before = _status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")
-    _saved(save, photo)
+    action()
     return (_status("VmHWM") - before) / MIB
 
 
