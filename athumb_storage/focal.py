@@ -30,7 +30,11 @@ class FocalColumn:
     def __init__(self, field: Any, name: str) -> None:
         self.name = name
         self._field = field
-        self._memory = f"_focal_of_{field.name}"
+        # What is kept with a row: for which name and point its crops are made, whether that was done by an upload, and
+        # what was saved last.
+        self._memory, self._is_made, self._saved = (
+            f"_focal_of_{field.name}{what}" for what in ("", "_is_made", "_saved")
+        )
 
     def connect(self) -> None:
         """Follow the rows of the field's model."""
@@ -59,7 +63,7 @@ class FocalColumn:
     def made(self, instance: models.Model) -> None:
         """Note that the crops of a row's file have just been made for its point, whatever there was before."""
         instance.__dict__[self._memory] = self._now(instance)
-        instance.__dict__[f"{self._memory}_made"] = True
+        instance.__dict__[self._is_made] = True
 
     def _now(self, instance: models.Model) -> tuple[Any, Any] | None:
         """The name of a row's file, and its point as text; None where they are not loaded."""
@@ -84,13 +88,21 @@ class FocalColumn:
         is_left_out = update_fields is not None and not {self.name, self._field.name} & set(update_fields)
         if raw or is_left_out or now is None:
             return
-        are_made = instance.__dict__.pop(f"{self._memory}_made", False)
-        # A new row has no point before; one that is loaded with its file alone may have had any.
-        before = None if created and not are_made else instance.__dict__.get(self._memory)
-        instance.__dict__[self._memory] = now
-        name, text = now
-        if name and now != before and not (created and not text):
-            transaction.on_commit(partial(self._make_again, name, text), using=using)
+        state = instance.__dict__
+        is_made = state.pop(self._is_made, False)
+        if created and not is_made:
+            # A new row has no point before, but for the middle.
+            state[self._memory] = None if now[1] else now
+        state[self._saved] = now
+        if now[0] and now != state.get(self._memory):
+            transaction.on_commit(partial(self._committed, instance), using=using)
+
+    def _committed(self, instance: models.Model) -> None:
+        # It may have been saved several times, and back to what it was.
+        saved = instance.__dict__[self._saved]
+        if saved != instance.__dict__.get(self._memory):
+            instance.__dict__[self._memory] = saved
+            self._make_again(*saved)
 
     def _make_again(self, name: str, text: str) -> None:
         storage = self._field.storage

@@ -139,6 +139,33 @@ def test_what_is_rolled_back_makes_nothing_again(storage, generated, django_capt
     assert shown(storage, row.image.name) == MIDDLE
 
 
+def test_a_save_after_a_rollback_makes_it_good(storage, generated, django_capture_on_commit_callbacks):
+    row = Portrait.objects.create(image=photo())
+    row.image_focus = "0.9,0.5"
+    with django_capture_on_commit_callbacks(execute=True):
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            row.save()
+            raise ZeroDivisionError
+        row.save()
+    assert generated == [(row.image.name, ["face"], (0.9, 0.5))]
+    assert shown(storage, row.image.name) == RIGHT
+
+
+def test_of_several_saves_in_a_transaction_the_last_counts(storage, generated, django_capture_on_commit_callbacks):
+    row = Portrait.objects.create(image=photo())
+    with django_capture_on_commit_callbacks(execute=True):
+        for focus in ("0.1,0.5", "0.9,0.5"):
+            row.image_focus = focus
+            row.save()
+    assert generated == [(row.image.name, ["face"], (0.9, 0.5))]
+    with django_capture_on_commit_callbacks(execute=True):
+        for focus in ("0.1,0.5", "0.9,0.5"):
+            row.image_focus = focus
+            row.save()
+    assert len(generated) == 1
+    assert shown(storage, row.image.name) == RIGHT
+
+
 def test_another_file_is_cropped_once(storage, saved, generated):
     row = saved(Portrait(image=photo()))
     row.image, row.image_focus = photo("dog.png"), "0.1,0.5"
