@@ -282,6 +282,9 @@ class ThumbsFieldMixin(_FileField):
                 parse_on_error(self._on_error)
             option = "original"
             parse_original(self._original)
+            option = "focal_field"
+            if self.focal_field is not None and not isinstance(self.focal_field, str):
+                raise InvalidThumb(f"{self.focal_field!r} is no name of a field")
         except ValueError as error:
             raise InvalidThumb(f"{self.label}: option {option!r}: {error}") from error
 

@@ -476,6 +476,9 @@ def test_thumbnail_format_is_for_thumbs_that_name_none():
         ({"thumbs": {"small": {"size": (5, 5), "processors": ["x"]}}}, ["thumb 'small'", "option 'processors'"]),
         ({"thumbs": {"small@2x": {"size": (5, 5)}}}, ["thumb name 'small@2x'"]),
         ({"original": {"size": (5, 5), "crop": True}}, ["option 'original'", "'crop'"]),
+        ({"thumbs": {"small": {"size": (5, 5), "animated": 1}}}, ["thumb 'small'", "option 'animated'"]),
+        ({"thumbs": {"small": {"size": (5, 5), "crop": "clever"}}}, ["thumb 'small'", "option 'crop'", "'clever'"]),
+        ({"focal_field": ("focus",)}, ["option 'focal_field'", "'focus'"]),
     ],
 )
 @isolate_apps("tests.shop")
