@@ -125,7 +125,7 @@ ROOMS = [
     },
     {"rendering", "processors"},
     {"storages"},
-    {"transactions", "validators", "forms", "focal"},
+    {"transactions", "validators", "forms", "focal", "fieldfiles"},
     {"fields"},
     {"regeneration", "tasks"},
     {"apps", "checks", "management", "templatetags", "contrib"},

@@ -6,7 +6,7 @@ from typing import assert_type
 from django.core.files.base import ContentFile
 
 from athumb_storage import CropAmount, Thumb, ThumbSet
-from athumb_storage.fields import FileWithThumbsFieldFile, ImageWithThumbsFieldFile
+from athumb_storage.fields import FileWithThumbsFieldFile, ImageWithThumbsField, ImageWithThumbsFieldFile
 from athumb_storage.storages import (
     FileSystemThumbnailStorage,
     InMemoryThumbnailStorage,
@@ -31,6 +31,8 @@ def files(product: Product) -> None:
     assert_type(product.image.storage.url_for_thumb(product.image.name, "60x60"), str)
     assert_type(product.image.storage.thumb_key(product.image.name, "60x60"), str)
     assert_type(product.image.storage.generate_thumbs(product.image.name), dict[str, str])
+    assert_type(product.image.url_for_thumb("large", "WEBP", density=2), str)
+    assert_type(product.image.storage.generate_thumbs(product.image.name, focal=(0.3, 0.2)), dict[str, str])
     product.image.save("cat.jpg", ContentFile(b""))
     product.photo = None
     product.photo = ContentFile(b"", name="cat.jpg")
@@ -38,7 +40,13 @@ def files(product: Product) -> None:
 
 def thumbs() -> None:
     thumb = Thumb(size=(200, 200), crop=True, upscale=False, format="avif", quality=50)
-    assert_type(thumb.size, tuple[int, int])
+    assert_type(thumb.size, tuple[int | None, int | None])
+    assert_type(thumb.format, str | tuple[str, ...] | None)
+    Thumb(size=(800, None), format=("AVIF", "WEBP", "jpg"), densities=(1, 2), quality={"AVIF": 60}, animated=True)
+    Thumb(size=(9, 9), pad="white", processors=("a.b", ("c.d", {"percent": 60})))
+    Thumb(size=(9, 9), crop="smart")
+    ImageWithThumbsField(original={"size": (3000, 3000), "format": None, "quality": 90}, focal_field="focus")
+    InMemoryThumbnailStorage(naming="fingerprint", original={"size": (3000, None)})
     assert_type(thumb.crop, str | None)
     Thumb(size=(9, 9), crop=CropAmount("50% 20%"))
     Thumb(size=(9, 9), crop=None, format=None)
