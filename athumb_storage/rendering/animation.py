@@ -10,6 +10,7 @@ from typing import Any, Final
 from PIL import Image, ImageChops
 
 from athumb_storage.exceptions import RenderingError
+from athumb_storage.geometry import Size
 from athumb_storage.rendering.containers import avif, gif, riff
 from athumb_storage.rendering.encoding import encoded, options_of, with_palette_of_gif, written
 from athumb_storage.rendering.frames import LONGEST, Animation, pictures, read_animation
@@ -24,8 +25,8 @@ _MOVING: Final = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
 _SHORTEST: Final = 10
 """Up to how many ms browsers take the delay of a frame for a mistake, and show it for 100 ms."""
 
-_CANVASES: Final = 2
-"""How many there are at once, besides what is decoded of a frame: that which is seen, and the same to be scaled."""
+_CANVASES: Final = 3
+"""How many there are at once: the one that is seen, the same to be scaled, and what is decoded of a frame."""
 
 logger = logging.getLogger("athumb_storage")
 
@@ -81,9 +82,9 @@ def motion_of(
         UploadedImageIsUnreadableError: the file is damaged.
     """
     wanted = [variant for variant in variants if variant.thumb.animated]
-    moving = [variant for variant in wanted if variant.format in _MOVING]
     if not wanted:
         return None
+    moving = [variant for variant in wanted if variant.format in _MOVING]
     with reading(), original.spent.counted():
         animation = read_animation(original, limits.max_frames if moving else 1)
     count = len(animation.frames)
@@ -98,22 +99,32 @@ def motion_of(
     for frame in animation.frames:
         limits.check_size(frame.size)
     plan = planned(moving)
-    thumbs = count * sum(width * height for width, height in (step.canvas or step.size for step in plan.steps))
-    canvases = [max(original.pixels(1), frame.size[0] * frame.size[1]) for frame in animation.frames]
-    made = thumbs + sum(canvases)
+    thumbs = count * sum(_area(step.canvas or step.size) for step in plan.steps)
+    canvas, areas = _area(original.stored_size), [_area(frame.size) for frame in animation.frames]
+    made = thumbs + sum(max(canvas, area) for area in areas)
     if must_move:
         limits.check_animation(made)
-    if limits.max_animation_pixels is not None and made > limits.max_animation_pixels:
-        logger.warning(
-            "Thumbs %s stand still: %d frames come to %d pixels, more than the %d that are allowed "
-            "(max_animation_pixels)",
-            ", ".join(repr(variant.label) for variant in moving),
-            count,
-            made,
-            limits.max_animation_pixels,
-        )
+    if not _is_within(made, count, moving, limits.max_animation_pixels):
         return None
-    return Motion(animation, moving, plan, _CANVASES * max(canvases) + thumbs)
+    return Motion(animation, moving, plan, _CANVASES * max(original.pixels(1), *areas) + thumbs)
+
+
+def _area(size: Size) -> int:
+    return size[0] * size[1]
+
+
+def _is_within(pixels: int, frames: int, variants: Sequence[Variant], most: int | None) -> bool:
+    """Whether an animation may have so many pixels; if not, that is told."""
+    if most is None or pixels <= most:
+        return True
+    logger.warning(
+        "Thumbs %s stand still: %d frames come to %d pixels, more than the %d that are allowed (max_animation_pixels)",
+        ", ".join(repr(variant.label) for variant in variants),
+        frames,
+        pixels,
+        most,
+    )
+    return False
 
 
 def films(

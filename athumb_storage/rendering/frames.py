@@ -18,7 +18,7 @@ from PIL import Image
 
 from athumb_storage.exceptions import UploadedImageIsUnreadableError
 from athumb_storage.geometry import Size
-from athumb_storage.rendering.bytestream import Piece, Truncated, byte_length, merged
+from athumb_storage.rendering.bytestream import Piece, Truncated, byte_length, merged, until_truncated
 from athumb_storage.rendering.colours import scalable
 from athumb_storage.rendering.containers import avif, gif, png, riff
 from athumb_storage.rendering.headers import Header, apng_pieces, webp_pieces
@@ -88,13 +88,15 @@ def read_animation(original: Original, most: int | None) -> Animation:
 
 
 _DISPOSALS_OF_GIF: Final = {2: Disposal.CLEAR, 3: Disposal.RESTORE, 4: Disposal.RESTORE}
-"""What is none of these is kept. Some programs take the third of the three bits for the number 3, as browsers do."""
+"""What is none of these is kept. Some programs write 4, the third of three bits, where they mean 3."""
 
 
 def _gif(original: Original) -> Iterator[Frame | int]:
     head = control = b""
     frame, start, end, is_looping = None, 0, 0, False
-    for part in gif.parts(original.reader, comments=False):
+    count, is_whole = 0, False
+    for part in until_truncated(gif.parts(original.reader, comments=False)):
+        is_whole = part.kind == gif.TRAILER
         if part.kind == gif.IMAGE and not part.first:
             end = part.end
             continue
@@ -120,7 +122,9 @@ def _gif(original: Original) -> Iterator[Frame | int]:
                 duration=10 * delay,
                 disposal=_DISPOSALS_OF_GIF.get(disposal, Disposal.KEEP),
             )
-            control, start, end = b"", part.end, part.end
+            control, start, end, count = b"", part.end, part.end, count + 1
+    if count > 1 and not is_whole:  # of a still image, the decoder knows what can be shown
+        raise Truncated
 
 
 _DISPOSALS_OF_PNG: Final = {1: Disposal.CLEAR, 2: Disposal.RESTORE}
@@ -140,7 +144,7 @@ def _png(original: Original) -> Iterator[Frame | int]:
             yield plays
         elif chunk.name in kept:
             tables.append(chunk)
-        elif chunk.name == b"IDAT" and not count:
+        elif chunk.name == b"IDAT" and count < 2:
             return
         elif chunk.name in (b"fcTL", b"IEND"):
             if frame and count:
@@ -168,16 +172,15 @@ def _frame_of_png(
 
 def _webp(original: Original) -> Iterator[Frame | int]:
     reader = original.reader
-    end, told = byte_length(reader), reader.read(riff.HEADER)
-    if riff.end_of(told) > end:
-        raise Truncated
-    flags = 0
+    end, head, flags = byte_length(reader), reader.read(riff.HEADER), 0
     for chunk in riff.chunks(reader, riff.HEADER, end):
         if chunk.name == b"VP8X":
             flags = riff.data_of(reader, chunk)[0]
         elif chunk.name == b"ANIM":
             yield riff.plays_of(riff.data_of(reader, chunk))
         elif chunk.name == b"ANMF":
+            if riff.end_of(head) > end:
+                raise Truncated
             data = riff.data_of(reader, chunk, most=riff.FRAME_HEADER)
             left, top, width, height = riff.frame_of(data)
             duration, over, is_cleared = riff.timing_of(data)

@@ -28,7 +28,7 @@ from athumb_storage.rendering.planes import ColourPlanes
 _CHUNK: Final = 1 << 20
 """How many bytes the decoder is fed at once; between two bites it wants the GIL, which others may hold."""
 
-_WEIGHTS: Final = {"WEBP": 1.5, "AVIF": 1.5, "HEIC": 2}
+_WEIGHTS: Final = {"WEBP": 1.5, "AVIF": 1.5, "HEIC": 1.5}
 """How many times the memory of other formats a pixel takes: libwebp has two canvases, libavif planes beside RGB, and
 libheif all that Pillow has.
 """

@@ -119,6 +119,17 @@ def test_upscale(upscale):
     assert Thumb(size=(9, 9), upscale=upscale).upscale is upscale
 
 
+def test_a_thumb_stands_still_unless_it_is_told_to_move():
+    assert Thumb(size=(9, 9)).animated is False
+    assert Thumb(size=(9, 9), animated=True).animated is True
+
+
+@pytest.mark.parametrize("animated", [None, 0, 1, "yes"])
+def test_a_wrong_animated_is_named(animated):
+    with pytest.raises(InvalidThumb, match=f"option 'animated': {animated!r} is neither True nor False"):
+        Thumb(size=(9, 9), animated=animated)
+
+
 @pytest.mark.parametrize("upscale", [None, 0, 1, "no"])
 def test_a_wrong_upscale_is_named(upscale):
     with pytest.raises(InvalidThumb, match="option 'upscale'"):

@@ -53,6 +53,14 @@ VARIANTS = [
 ]
 
 
+def test_it_does_not_matter_what_was_read_last():
+    data = bytes(9) + unit(sequence())
+    reader = io.BytesIO(data)
+    for place in (0, 9, len(data)):
+        reader.seek(place)
+        assert list(av1.sizes(reader, 9, len(data))) == [(4000, 300)]
+
+
 @pytest.mark.parametrize("options", [{"reduced": True}, *VARIANTS], ids=str)
 def test_the_size_is_found_behind_whatever_stands_before_it(options):
     assert sizes(unit(sequence(**options))) == [(4000, 300)]

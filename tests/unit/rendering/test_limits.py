@@ -74,14 +74,14 @@ def animation(format_, frames=5, size=(30, 20)):
 # The options
 
 
-@pytest.mark.parametrize("option", ["max_pixels", "max_frames", "max_bytes", "time_budget"])
+@pytest.mark.parametrize("option", ["max_pixels", "max_frames", "max_animation_pixels", "max_bytes", "time_budget"])
 @pytest.mark.parametrize("value", [0, -1, "10", True, float("nan"), float("inf"), [1]])
 def test_a_wrong_limit_is_named(option, value):
     with pytest.raises(ValueError, match=option):
         Limits(**{option: value})
 
 
-@pytest.mark.parametrize("option", ["max_pixels", "max_frames", "max_bytes"])
+@pytest.mark.parametrize("option", ["max_pixels", "max_frames", "max_animation_pixels", "max_bytes"])
 def test_only_time_may_be_a_fraction(option):
     assert Limits(time_budget=0.5).time_budget == 0.5
     with pytest.raises(ValueError, match=option):
@@ -89,7 +89,9 @@ def test_only_time_may_be_a_fraction(option):
 
 
 def test_limits_are_values():
-    assert Limits() == Limits(max_pixels=89_478_485, max_frames=1000, max_bytes=64 * MIB, time_budget=30.0)
+    assert Limits() == Limits(
+        max_pixels=89_478_485, max_frames=1000, max_animation_pixels=100_000_000, max_bytes=64 * MIB, time_budget=30.0
+    )
     assert Limits(max_frames=None) != Limits()
     with pytest.raises(AttributeError):
         Limits().max_pixels = 5
