@@ -37,7 +37,7 @@ s3: .venv/.installed-demo
 	@$(BIN)/python testproject/seaweedfs.py
 
 test: .venv/.installed-test
-	@echo "All tests take about 5 minutes."
+	@echo "All tests take about 6 minutes."
 	$(BIN)/python -m pytest -n $(WORKERS) $(TEST_ARGS)
 
 # The last two check the types of a project that uses the package, as its own developers would.

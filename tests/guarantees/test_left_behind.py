@@ -101,6 +101,7 @@ def test_saves_of_which_requests_break_at_random_tell_what_they_leave(lane, brok
         lane.restore()
 
 
+@pytest.mark.slow
 def test_a_server_that_falls_silent_hangs_no_save(lanes, broken_storage, caplog):
     storages = [broken_storage(lane, ONCE, patience=PATIENCE, conditional_writes=True) for lane in lanes]
     count = requests_of(lanes[0], storages[0])

@@ -19,7 +19,7 @@ from athumb_storage import UploadedImageIsUnreadableError
 from athumb_storage.fields import FileWithThumbsField
 from athumb_storage.storages import FileSystemThumbnailStorage, S3ThumbnailStorage
 from athumb_storage.storages.filenames import safe_name
-from tests.conftest import content_of, draw, stored
+from tests.conftest import content_of, draw, some_slow, stored
 
 THUMBS = {"small": {"size": (9, 9)}, "a_longer_name": {"size": (8, 8)}}
 IMAGE = draw((20, 10))
@@ -271,7 +271,7 @@ def test_a_plain_key_of_as_many_bytes_as_s3_takes(make_s3, location, character):
     assert stored(storage) == [name]
 
 
-@pytest.mark.parametrize("naming", ["folder", "athumb"])
+@pytest.mark.parametrize("naming", some_slow(["folder", "athumb"], always=["athumb"]))
 @pytest.mark.parametrize("options", [{}, {"unique_names": True}], ids=["claimed", "unique"])
 def test_a_plain_file_needs_no_room_for_thumbs_on_s3(make_s3, naming, options):
     storage = make_s3(thumbs=THUMBS, naming=naming, **options)

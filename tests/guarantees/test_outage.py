@@ -121,6 +121,7 @@ def colours_at(storage: S3ThumbnailStorage, key: str) -> set[object]:
     return {colour for _, colour in Image.open(io.BytesIO(body.read())).convert("RGB").getcolors()}
 
 
+@pytest.mark.slow
 def test_saves_fail_cleanly_while_the_server_is_away_and_succeed_once_it_is_back(server, storage, caplog):
     with Load(storage) as load:
         load.wait_for(20)

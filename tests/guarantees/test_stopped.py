@@ -35,7 +35,7 @@ class Alarm(RuntimeError):
 
 STOPS = [SoftTimeLimit, Alarm, TimeoutError, KeyboardInterrupt]
 each_stop = pytest.mark.parametrize("stop", STOPS)
-some_stops = pytest.mark.parametrize("stop", some_slow(STOPS, always=[SoftTimeLimit, KeyboardInterrupt]))
+some_stops = pytest.mark.parametrize("stop", some_slow(STOPS, always=[KeyboardInterrupt]))
 
 
 @contextlib.contextmanager

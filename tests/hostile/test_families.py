@@ -147,7 +147,7 @@ def moves(family):
 
 
 @pytest.mark.parametrize(
-    "family", some_slow(filter(moves, FAMILIES), always=[family for family in FAMILIES if "truncated" in family])
+    "family", some_slow(filter(moves, FAMILIES), always=[family for family in FAMILIES if family.endswith("gif")])
 )
 def test_a_hostile_animation_moves_or_stands_still_or_is_a_clear_error(family):
     found = {}
@@ -162,7 +162,7 @@ WHOLE = [family for family in FAMILIES if " " not in family]
 
 
 @pytest.mark.parametrize(
-    "family", some_slow([family for family in FAMILIES if not family.startswith("truncated")], always=WHOLE)
+    "family", some_slow([family for family in FAMILIES if not family.startswith("truncated")], always=WHOLE[:3])
 )
 def test_thumbs_of_a_hostile_file_in_the_storage_are_all_there_or_none(family):
     found = {}
