@@ -27,6 +27,8 @@ from tests.conftest import draw
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "migrating.md"
 
+pytestmark = pytest.mark.slow
+
 OLD_MIGRATION = """\
 # -*- coding: utf-8 -*-
 from __future__ import unicode_literals

@@ -130,10 +130,10 @@ def surprises(cases, door, make_storage=InMemoryThumbnailStorage):
 
 
 def through_every_door():
-    """Each family with each door; one door for each family is quick enough for every run."""
+    """Each family with each door; one door for every other family is quick enough for every run."""
     for number, family in enumerate(FAMILIES):
         for turn, door in enumerate(DOORS):
-            marks = () if number % len(DOORS) == turn else (pytest.mark.slow,)
+            marks = () if number % (2 * len(DOORS)) == turn else (pytest.mark.slow,)
             yield pytest.param(family, door, marks=marks, id=f"{family}-{door}")
 
 
