@@ -93,6 +93,7 @@ def test_retries_hide_one_broken_request(lane, broken_storage, fault):
         lane.restore()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [RESET_AFTER, ERROR_AFTER, TRUNCATED_BODY], ids=str)
 def test_a_save_with_the_standard_retries_is_complete_or_never_was(lane, broken_storage, fault):
     storage = broken_storage(lane, {"mode": "standard", "total_max_attempts": 2}, conditional_writes=True)

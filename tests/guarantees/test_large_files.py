@@ -38,6 +38,8 @@ PART = 5 * MIB
 IN_PARTS = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART)
 BIG = os.urandom(2 * PART + 3 * MIB)
 PARTS = 3
+
+pytestmark = pytest.mark.slow
 LESS = BIG[: PART + 1000]
 """Two parts will do where a save is repeated for each of its requests."""
 THUMBS = {"small": {"size": (30, 30)}}

@@ -47,7 +47,7 @@ from tests.proxy import (
     since,
 )
 
-pytestmark = pytest.mark.usefixtures("no_waiting_between_attempts")
+pytestmark = [pytest.mark.usefixtures("no_waiting_between_attempts"), pytest.mark.slow]
 
 
 @pytest.mark.parametrize("claim", some_slow(CLAIMS, always=["conditional"]))
