@@ -1,6 +1,7 @@
 """What a decoder gets to read of a file: told by thumbs of files with more in them, and by where they are cut."""
 
 import io
+import random
 import struct
 import zlib
 
@@ -121,8 +122,9 @@ def test_a_jpeg_that_lacks_only_its_last_marker_is_accepted(mode, options):
 @pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=str)
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_a_jpeg_that_lacks_more_is_refused(mode, options):
-    data = saved(quadrants((150, 90)).effect_spread(9).convert(mode), "JPEG", quality=90, **options)
-    # The last scans of a progressive file may say nothing.
+    # The same noise in every run: the last scans of a progressive file may say nothing.
+    noise = Image.frombytes("RGB", (150, 90), random.Random(7).randbytes(3 * 150 * 90))
+    data = saved(noise.convert(mode), "JPEG", quality=90, **options)
     for missing in (len(data) // 2, 2 * len(data) // 5 if options else 60):
         for door in (opened, lambda data: thumb_of(data, size=(9, 9)), lambda data: thumb_of(data, size=(150, 90))):
             with pytest.raises(UploadedImageIsUnreadableError):
