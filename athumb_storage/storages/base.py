@@ -13,12 +13,12 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
 
 from athumb_storage.concurrency import ThisThread, Threads
-from athumb_storage.exceptions import AthumbError, InvalidFocalPoint, UploadedImageIsUnreadableError, shown
+from athumb_storage.exceptions import AthumbError, InvalidFocalPoint, shown
 from athumb_storage.formats import MIME_TYPES, FormatName
 from athumb_storage.geometry import Point, checked_point
 from athumb_storage.naming import Naming, unmarked
 from athumb_storage.rendering import verify_decodable
-from athumb_storage.specs import OriginalOptions, Thumb, Thumbs, ThumbSet, ThumbsOrNone, parse_original
+from athumb_storage.specs import OriginalOptions, Thumb, Thumbs, ThumbSet, ThumbsOrNone
 from athumb_storage.storages import saving
 from athumb_storage.storages.addressing import AddressingStorage, named
 from athumb_storage.storages.binding import ThumbLookup
@@ -128,7 +128,7 @@ class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
         *,
         images_only: bool = False,
         on_error: OnError | None = None,
-        original: OriginalOptions | Thumb | None = None,
+        original: OriginalOptions | None = None,
     ) -> Self:
         """This storage with more thumbs: same connection, same options, its own thumbs overlaid with these.
 
@@ -146,7 +146,7 @@ class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
             ThumbSet(thumbs),
             images_only=images_only,
             on_error=on_error,
-            original=parse_original(original),
+            original=original,
         )
         return view
 
@@ -204,9 +204,7 @@ class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
         with Source(content) as source:
             image_format = saving.allowed_format(self, source)
             if image_format is None:
-                raise UploadedImageIsUnreadableError(
-                    f"{shown(content.name)} is not an image of a format that is accepted."
-                )
+                raise saving.not_accepted(content.name, source)
             reader: Any = content if source.content is content else source.open()
             image = verify_decodable(reader, image_format, self.options.limits)
             content.seek(0)
@@ -346,7 +344,7 @@ class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
             if image_format:
                 return saving.generate(self, name, source, image_format, thumbs)
             if self._lookup.images_only:
-                raise UploadedImageIsUnreadableError(f"{name!r} is not an image of a format that is accepted.")
+                raise saving.not_accepted(name, source)
             return {}
 
     def missing_thumbs(self, name: str | None) -> list[str]:

@@ -15,7 +15,15 @@ from athumb_storage.concurrency import Threads
 from athumb_storage.exceptions import AthumbError, UploadedImageIsUnreadableError, UploadFailed, shown
 from athumb_storage.formats import MIME_TYPES, format_of_name, is_image, sniff
 from athumb_storage.naming import marked
-from athumb_storage.rendering import Rendered, bounded, render, stripped, verify_decodable
+from athumb_storage.rendering import (
+    HEIC_NEEDED,
+    Rendered,
+    bounded,
+    readable_formats,
+    render,
+    stripped,
+    verify_decodable,
+)
 from athumb_storage.signals import thumbs_failed
 from athumb_storage.specs import Thumb, Variant
 from athumb_storage.storages import journal as journals
@@ -79,8 +87,16 @@ def accepted_format(storage: Storage, name: str, source: Source) -> str | None:
     image_format = allowed_format(storage, source)
     # An image that may not be opened cannot be stripped either.
     if image_format is None and (images_only or (is_stripped and is_image(source.head()))):
-        raise UploadedImageIsUnreadableError(f"{shown(name)} is not an image of a format that is accepted.")
+        raise not_accepted(name, source)
     return image_format
+
+
+def not_accepted(name: str | None, source: Source) -> UploadedImageIsUnreadableError:
+    """What is raised where an image of an allowed format is wanted."""
+    image_format = sniff(source.head())
+    is_missing = image_format is not None and image_format not in readable_formats()
+    hint = f" {HEIC_NEEDED}." if is_missing else ""
+    return UploadedImageIsUnreadableError(f"{shown(name)} is not an image of a format that is accepted.{hint}")
 
 
 @contextmanager
@@ -121,18 +137,20 @@ def _bounded(
 ) -> tuple[str, Source, str]:
     with source.open() as reader:
         rendered = bounded(reader, image_format, original, storage.options.fallback_format, storage.options.limits)
-    if rendered is None:
-        kept = _stripped(source, image_format)
-    else:
-        image_format = rendered.variant.format
-        kept = source.replaced(iter([rendered.data]))
+    stored_format = rendered.variant.format if rendered else image_format
+    name = _renamed(storage, name, stored_format)
+    kept = source.replaced(iter([rendered.data])) if rendered else _stripped(source, image_format)
+    return name, kept, stored_format
+
+
+def _renamed(storage: Storage, name: str, image_format: str) -> str:
+    """The name with an extension of this format; another one, where that is taken or too long."""
     renamed = with_extension_of(name, image_format)
-    if renamed == name:
-        return name, kept, image_format
     max_length = max_length_of_save.get()
-    if not storage.unique_names or (max_length and len(renamed) > max_length):
-        renamed = storage.get_available_name(renamed, max_length)
-    return renamed, kept, image_format
+    is_long = max_length is not None and len(renamed) > max_length
+    if renamed == name or (storage.unique_names and not is_long):
+        return renamed
+    return storage.get_available_name(renamed, max_length)
 
 
 def under_free_name(storage: Storage, name: str, write: Write, *, has_thumbs: bool = True) -> str:
@@ -290,10 +308,7 @@ def remove_stale_thumbs(storage: Storage, name: str, journal: Journal) -> None:
 
 def stored_thumbs(storage: Storage, name: str) -> list[str]:
     """The keys of the thumbs that are there; where they cannot be listed, of those that should be."""
-    prefix = storage.options.naming.prefix(name)
-    if prefix is not None and _is_too_long(storage, prefix):
-        return []  # a plain file has the name
-    listed = None if prefix is None else storage._list_folder(prefix)
+    listed = _listed(storage, name)
     if listed is not None:
         return listed
     sets = storage._lookup.thumb_sets().values()
@@ -303,12 +318,19 @@ def stored_thumbs(storage: Storage, name: str) -> list[str]:
 
 def missing_thumbs(storage: Storage, name: str) -> list[str]:
     """The names of thumbs of which a variant is not there; by one listing, where there is something to list."""
-    prefix = storage.options.naming.prefix(name)
-    listed = None if prefix is None else storage._list_folder(prefix)
-    there = storage.exists if listed is None else set(listed).__contains__
+    listed = _listed(storage, name)
+    is_there = storage.exists if listed is None else set(listed).__contains__
     variants = storage._lookup.variants(name)
-    missing = [each.thumb_name for each in variants if not there(storage.options.naming.key(name, each))]
+    missing = [each.thumb_name for each in variants if not is_there(storage.options.naming.key(name, each))]
     return list(dict.fromkeys(missing))
+
+
+def _listed(storage: Storage, name: str) -> list[str] | None:
+    """The keys of the thumbs that are there; None where they cannot be listed."""
+    prefix = storage.options.naming.prefix(name)
+    if prefix is None:
+        return None
+    return [] if _is_too_long(storage, prefix) else storage._list_folder(prefix)  # a plain file may have such a name
 
 
 def _is_too_long(storage: Storage, key: str) -> bool:

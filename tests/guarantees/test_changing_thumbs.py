@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.management import call_command
 
 from athumb_storage.regeneration import regenerate
@@ -99,6 +100,13 @@ def test_what_is_missing_is_told_and_made_alone(make_storage, monkeypatch):
     assert release.storage.missing_thumbs("a.jpg") == ["hero"]
     assert release.regenerate(monkeypatch, missing=True) == ["generated"]
     assert stored(release.storage) == before
+
+
+def test_a_plain_file_whose_name_leaves_no_room_for_thumbs_has_none_of_them(make_on_disk):
+    storage = make_on_disk(thumbs=NEW)
+    name = storage.save("n" * 250 + ".txt", ContentFile(b"text"))
+    assert storage.missing_thumbs(name) == list(NEW)
+    assert storage.generate_thumbs(name, storage.missing_thumbs(name)) == {}
 
 
 def test_the_command_says_how_many_were_complete(monkeypatch, capsys, make_in_memory):

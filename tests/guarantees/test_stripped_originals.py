@@ -320,3 +320,19 @@ def test_a_heic_that_is_bounded_becomes_what_a_browser_shows(make_storage):
     image = image_in(storage, "photos/cat.jpg")
     assert (image.format, image.size) == ("JPEG", (64, 64))
     assert SECRET not in content_of(storage, "photos/cat.jpg")
+
+
+def test_without_the_decoder_of_heic_the_error_names_the_extra(make_storage, monkeypatch):
+    monkeypatch.setattr("athumb_storage.rendering.heic.can_read_heic", lambda: False)
+    storage = make_storage(thumbs=ONE).with_thumbs({}, images_only=True)
+    content = ContentFile(HEIC_WITH_EXIF, name="cat.heic")
+    named = r"cat\.heic' is not an image of a format that is accepted.*athumb-storage\[heif\]"
+    for refuse in (lambda: storage.save("cat.heic", content), lambda: storage.check_image(content)):
+        with pytest.raises(UploadedImageIsUnreadableError, match=named):
+            refuse()
+    storage.unbound.save("cat.heic", content)  # which takes any file
+    with pytest.raises(UploadedImageIsUnreadableError, match=named):
+        storage.generate_thumbs("cat.heic")
+    with pytest.raises(UploadedImageIsUnreadableError) as caught:
+        storage.save("notes.txt", ContentFile(b"text"))
+    assert "heif" not in str(caught.value)

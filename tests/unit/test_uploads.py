@@ -82,6 +82,14 @@ def test_so_it_does_whatever_becomes_of_the_image(make_storage, options):
     assert upload_info(content) == UploadInfo(20, 40, "JPEG")
 
 
+@pytest.mark.parametrize("thumbs", [{"small": {"size": (9, 9)}}, {}], ids=["thumbs", "no thumbs"])
+def test_of_an_original_that_is_bounded_what_is_stored_counts(make_storage, thumbs):
+    storage = make_storage(thumbs=thumbs, original={"size": (20, 20), "format": "WEBP"})
+    content = ContentFile(turned((40, 20)))
+    assert storage.save("cat.jpg", content) == "cat.webp"
+    assert upload_info(content) == UploadInfo(10, 20, "WEBP")
+
+
 def test_a_second_save_forgets_what_the_first_told(make_in_memory):
     content = ContentFile(draw((30, 20)))
     make_in_memory(thumbs={"small": {"size": (9, 9)}}).save("cat.jpg", content)
