@@ -37,11 +37,9 @@ def checked_size(size: object, density: int) -> BoxSize:
 
 
 def checked_densities(densities: Any) -> tuple[int, ...]:
-    is_some = isinstance(densities, Sequence) and not isinstance(densities, str)
-    numbers = tuple(densities) if is_some else ()
-    if not all(type(number) is int and 1 <= number <= 9 for number in numbers) or sorted({1, *numbers}) != sorted(
-        numbers
-    ):
+    numbers = tuple(densities) if isinstance(densities, Sequence) and not isinstance(densities, str) else ()
+    are_whole = all(type(number) is int and 1 <= number <= 9 for number in numbers)
+    if not are_whole or 1 not in numbers or len({*numbers}) < len(numbers):
         wanted = "different whole numbers from 1 to 9, with 1 among them"
         raise InvalidThumb(f"option 'densities': {densities!r} are not {wanted}")
     return tuple(sorted(numbers))

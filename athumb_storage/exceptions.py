@@ -28,15 +28,15 @@ class InvalidThumb(AthumbError, ValueError):
 class UnknownThumb(AthumbError, LookupError):
     """No thumb of that name is configured, or not in that format or density; the message lists those that are."""
 
-    def __init__(self, thumb: object, known: Iterable[str]) -> None:
-        super().__init__(f"Unknown thumb {thumb!r}. Known thumbs: {_listed(known)}.")
+    @classmethod
+    def among(cls, known: Iterable[str], thumb: object) -> UnknownThumb:
+        """There is no such thumb among these."""
+        return cls(f"Unknown thumb {thumb!r}. Known thumbs: {_listed(known)}.")
 
     @classmethod
     def variant(cls, thumb: object, word: str, wanted: object, known: Iterable[object]) -> UnknownThumb:
         """There is the thumb, and not what is wanted of it: `word` says whether that is a format or a density."""
-        error = cls(thumb, ())
-        error.args = (f"Thumb {thumb!r} has no {word} {wanted!r}; it has {_listed(known)}.",)
-        return error
+        return cls(f"Thumb {thumb!r} has no {word} {wanted!r}; it has {_listed(known)}.")
 
 
 class AmbiguousThumb(AthumbError, LookupError):

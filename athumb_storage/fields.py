@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast, overload
 
 from django import forms
@@ -20,7 +19,7 @@ from django.utils.functional import cached_property
 from athumb_storage.checking import checked_format
 from athumb_storage.exceptions import InvalidThumb
 from athumb_storage.fieldfiles import FileWithThumbsFieldFile, ImageWithThumbsFieldFile, ThumbsFieldFile
-from athumb_storage.focal import FocalColumn, connect_to_all
+from athumb_storage.focal import FocalColumn, connect_to_derived, parse_field_name
 from athumb_storage.formats import FormatName
 from athumb_storage.forms import CheckedImageField
 from athumb_storage.specs import OriginalOptions, Thumbs, ThumbSet, parse_original
@@ -138,8 +137,9 @@ class ThumbsFieldMixin(_FileField):
         if not self._is_historical:
             register_field(self)
         if self._size_fields():
-            connect = post_save.connect if self._is_historical else partial(connect_to_all, post_save)
-            connect(self._save_size, sender=cls)
+            post_save.connect(self._save_size, sender=cls)
+            if not self._is_historical:
+                connect_to_derived(post_save, self._save_size, cls)
         if self.focal_field:
             self.focal = FocalColumn(self, self.focal_field)
             self.focal.connect()
@@ -152,17 +152,17 @@ class ThumbsFieldMixin(_FileField):
             raise InvalidThumb(f"{self.label}: {error}") from error
 
     def _check_options(self) -> None:
-        option = "on_error"
-        try:
-            if self._on_error is not None:
-                parse_on_error(self._on_error)
-            option = "original"
-            parse_original(self._original)
-            option = "focal_field"
-            if self.focal_field is not None and not isinstance(self.focal_field, str):
-                raise InvalidThumb(f"{self.focal_field!r} is no name of a field")
-        except ValueError as error:
-            raise InvalidThumb(f"{self.label}: option {option!r}: {error}") from error
+        given: dict[str, tuple[Any, Callable[[Any], object]]] = {
+            "on_error": (self._on_error, parse_on_error),
+            "original": (self._original, parse_original),
+            "focal_field": (self.focal_field, parse_field_name),
+        }
+        for option, (value, parse) in given.items():
+            try:
+                if value is not None:
+                    parse(value)
+            except ValueError as error:
+                raise InvalidThumb(f"{self.label}: option {option!r}: {error}") from error
 
     # Bound when it is used and not before: `default_storage` is set up on first use, and again when a test overrides
     # the setting. FileField assigns the attribute, so it has to be one that can be assigned.

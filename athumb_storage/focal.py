@@ -38,8 +38,9 @@ class FocalColumn:
 
     def connect(self) -> None:
         """Follow the rows of the field's model."""
-        connect_to_all(post_init, self._remember, self._field.model)
-        connect_to_all(post_save, self._follow, self._field.model)
+        for signal, receiver in ((post_init, self._remember), (post_save, self._follow)):
+            signal.connect(receiver, sender=self._field.model)
+            connect_to_derived(signal, receiver, self._field.model)
 
     def of(self, instance: models.Model) -> Point | None:
         """The focal point of a row; None where there is none, or it is not loaded.
@@ -119,14 +120,21 @@ class FocalColumn:
             thumbs_failed.send_robust(type(storage), storage=storage, name=name, error=error)
 
 
-def connect_to_all(signal: Signal, receiver: Callable[..., Any], sender: type[models.Model]) -> None:
-    """Connect a receiver to a model and to all that derive from it: proxies, too, send signals of their own."""
+def parse_field_name(name: object) -> str:
+    """
+    Raises:
+        ValueError: no field can have this name.
+    """
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ValueError(f"{name!r} is no name of a field")
+    return name
 
-    model = sender
+
+def connect_to_derived(signal: Signal, receiver: Callable[..., Any], model: type[models.Model]) -> None:
+    """Connect a receiver to all models that derive from this one: proxies, too, send signals of their own."""
 
     def connect(sender: type[models.Model], **_: Any) -> None:
-        if issubclass(sender, model):
+        if issubclass(sender, model) and sender is not model:
             signal.connect(receiver, sender=sender)
 
-    signal.connect(receiver, sender=model)
     class_prepared.connect(connect, weak=False)

@@ -84,8 +84,7 @@ class AthumbNaming:
     """`photos/cat.JPG` -> `photos/cat_large.JPG`: the rule of django-athumb, so that its buckets keep their URLs.
 
     The extension is the original's own, spelled as it is, unless the thumb names a format, or the original is of one
-    that thumbs cannot be. Keys cannot be told from
-    the names of originals, so there is neither a prefix nor a way back.
+    that thumbs cannot be. Keys cannot be told from the names of originals, so there is neither a prefix nor a way back.
     """
 
     keeps_extension: Final = True

@@ -147,12 +147,6 @@ class Thumb:
         """Its own formats, spelled as the project did."""
         return (self.format,) if isinstance(self.format, str) else self.format or ()
 
-    @property
-    def written(self) -> dict[str, Any]:
-        """The options that have another value than their default."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {each.name: values[each.name] for each in fields(self) if values[each.name] != each.default}
-
     @cached_property
     def fingerprint(self) -> str:
         """Eight digits that are others when the project writes another Thumb.
@@ -160,7 +154,9 @@ class Thumb:
         They cover what it wrote and nothing else: an option that has its default counts as not written, so that one
         which a later release knows moves no key.
         """
-        spelled = json.dumps(self.written, sort_keys=True, separators=(",", ":"), default=dict)
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        written = {each.name: values[each.name] for each in fields(self) if values[each.name] != each.default}
+        spelled = json.dumps(written, sort_keys=True, separators=(",", ":"), default=dict)
         return sha256(spelled.encode()).hexdigest()[:8]
 
     @cached_property
@@ -177,7 +173,7 @@ class OriginalOptions(TypedDict, total=False):
     encoder: Mapping[str, Any] | None
 
 
-def parse_original(options: OriginalOptions | Thumb | None) -> Thumb | None:
+def parse_original(options: OriginalOptions | None) -> Thumb | None:
     """What an original is made into before it is stored: a fit that never enlarges and keeps moving, in one format.
 
     Raises:
@@ -185,12 +181,13 @@ def parse_original(options: OriginalOptions | Thumb | None) -> Thumb | None:
     """
     if options is None:
         return None
+    if not isinstance(options, Mapping):
+        raise InvalidThumb(f"a mapping of options is wanted, not {options!r}")
     known = OriginalOptions.__annotations__
-    written = options.written if isinstance(options, Thumb) else options
-    for option in written if isinstance(written, Mapping) else ():
-        if option not in known and not (isinstance(options, Thumb) and option in ("upscale", "animated")):
+    for option in options:
+        if option not in known:
             raise InvalidThumb(f"option {option!r} is unknown; the options are {', '.join(known)}")
-    thumb = replace(Thumb.parse(written), upscale=False, animated=True)
+    thumb = replace(Thumb.parse(options), upscale=False, animated=True)
     if len(thumb.spellings) > 1:
         raise InvalidThumb(f"option 'format': an original has one, not {', '.join(thumb.spellings)}")
     return thumb
@@ -283,7 +280,7 @@ class ThumbSet(Mapping[str, Thumb]):
         for name, known in self._thumbs.items():
             if known == thumb:
                 return name
-        raise UnknownThumb(thumb, self._thumbs)
+        raise UnknownThumb.among(self._thumbs, thumb)
 
     def overlaid_with(self, other: ThumbSet) -> ThumbSet:
         """This set with the thumbs of `other` added; where both have a name, `other` counts."""

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from athumb_storage import conf
 from athumb_storage.exceptions import AmbiguousThumb, UnknownThumb
 from athumb_storage.formats import canonical
-from athumb_storage.specs import Thumb, ThumbSet, Variant
+from athumb_storage.specs import OriginalOptions, Thumb, ThumbSet, Variant, parse_original
 from athumb_storage.storages.options import OnError, StorageOptions
 
 
@@ -55,14 +55,14 @@ class ThumbLookup:
         *,
         images_only: bool = False,
         on_error: OnError | None = None,
-        original: Thumb | None = None,
+        original: OriginalOptions | None = None,
     ) -> None:
         self.field_thumbs = field_thumbs
         self.bound_with: dict[str, Any] = {"images_only": images_only, "on_error": on_error, "original": original}
         """What is told of the field besides its thumbs."""
         self.images_only = images_only
         self.on_error: OnError = on_error or options.on_error
-        self.original = original or options.original
+        self.original = parse_original(original) or options.original
         # Only a view keeps its storage: a storage that kept itself would have to wait for the garbage collector.
         self.unbound: Any = None if field_thumbs is None else storage
         self._storage = weakref.ref(storage)
@@ -105,7 +105,7 @@ class ThumbLookup:
                 if thumbs is self.thumbs:
                     break
         if not found:
-            raise UnknownThumb(thumb, dict.fromkeys(name for thumbs in sets.values() for name in thumbs))
+            raise UnknownThumb.among(dict.fromkeys(name for thumbs in sets.values() for name in thumbs), thumb)
         if len(set(found.values())) > 1:
             raise AmbiguousThumb(f"Thumb {thumb!r} is not the same in {', '.join(found)}: ask the field's own storage.")
         return next(iter(found.values()))
