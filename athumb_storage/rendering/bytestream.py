@@ -81,6 +81,26 @@ class BufferedReader:
             size -= len(piece)
             yield piece
 
+    def blocks(self) -> Iterator[tuple[bytes, int]]:
+        """Blocks that have their size in a byte before them, up to the empty one, and how many: first one, then many.
+
+        Raises:
+            Truncated: there is no empty one.
+        """
+        most, size = 1, -1
+        while size:
+            if self._at + 256 > len(self._buffer):
+                self._fill(256)
+            buffer, end, count = self._buffer, self._at, 0
+            while size and count < most and end < len(buffer) and end + buffer[end] < len(buffer):
+                size = buffer[end]
+                end, count = end + 1 + size, count + 1
+            if not count:
+                raise Truncated
+            piece, self._at = buffer[self._at : end], end
+            yield piece, count
+            most = _BUFFER
+
     def before(self, pattern: re.Pattern[bytes]) -> Iterator[bytes]:
         """The bytes before the next match of `pattern`, which is two bytes long; all that are left if there is none."""
         while not (match := pattern.search(self._buffer, self._at)):

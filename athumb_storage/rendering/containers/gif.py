@@ -21,7 +21,7 @@ _SMALLEST: Final = 64
 class Part(NamedTuple):
     """A piece of a block: what the block is, whether this is its first piece, its bytes, and where they end.
 
-    The first piece goes up to the end of the first sub-block.
+    The first piece goes up to the end of the first sub-block, each further one has as many as were read at once.
     """
 
     kind: int
@@ -54,10 +54,11 @@ def parts(reader: BinaryIO, *, comments: bool = True) -> Iterator[Part]:
             count += 1
             refuse_tiny_pieces(count, buffered.tell(), _SMALLEST)
             continue
-        for number, block in enumerate(_sub_blocks(buffered)):
+        for sub_blocks, many in buffered.blocks():
             if comments or kind != COMMENT:
-                yield Part(kind, number == 0, block if number else head + block, buffered.tell())
-            count += 1
+                yield Part(kind, bool(head), head + sub_blocks, buffered.tell())
+            head = b""
+            count += many
             refuse_tiny_pieces(count, buffered.tell(), _SMALLEST)
     yield Part(TRAILER, True, bytes([TRAILER]), buffered.tell())
 
@@ -68,14 +69,6 @@ def _introducer(buffered: BufferedReader) -> int:
         return buffered.byte()
     except Truncated:
         return TRAILER
-
-
-def _sub_blocks(buffered: BufferedReader) -> Iterator[bytes]:
-    """The sub-blocks, each with its size before it; the last one is of size 0."""
-    size = -1
-    while size:
-        size = buffered.byte()
-        yield bytes([size]) + buffered.take(size)
 
 
 def _with_palette(head: bytes, flags: int, buffered: BufferedReader) -> bytes:
