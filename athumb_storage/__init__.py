@@ -13,7 +13,8 @@ from athumb_storage.exceptions import (
     UploadFailed,
 )
 from athumb_storage.geometry import CropAmount
-from athumb_storage.specs import Thumb, ThumbOptions, Thumbs, ThumbSet
+from athumb_storage.specs import Thumb, ThumbOptions
+from athumb_storage.thumbsets import Responsive, Thumbs, ThumbSet
 from athumb_storage.version import __version__
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "InvalidThumb",
     "OriginalSizeUnknown",
     "RenderingError",
+    "Responsive",
     "Thumb",
     "ThumbOptions",
     "ThumbSet",

@@ -12,7 +12,7 @@ from django.core.signals import setting_changed
 from django.dispatch import receiver
 
 from athumb_storage.exceptions import InvalidThumb
-from athumb_storage.specs import ThumbSet
+from athumb_storage.thumbsets import ThumbSet
 
 PIXELS_IN_FLIGHT: Final = 48_000_000
 """Four photos of 12 megapixels, which take up to 9 bytes a pixel."""

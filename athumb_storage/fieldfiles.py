@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from django.core.files.base import File
@@ -11,8 +14,10 @@ from django.db.models.fields.files import FieldFile, ImageFieldFile
 from athumb_storage.exceptions import AthumbError, InvalidFocalPoint, OriginalSizeUnknown, UnknownThumb
 from athumb_storage.formats import MIME_TYPES, FormatName
 from athumb_storage.geometry import Size, exact_size, place
+from athumb_storage.naming import is_marked
 from athumb_storage.rendering import shown_size
 from athumb_storage.specs import Thumb
+from athumb_storage.thumbsets import ThumbSet
 from athumb_storage.uploads import upload_info
 
 if TYPE_CHECKING:
@@ -45,9 +50,7 @@ class ThumbsFieldFile(_FieldFile):
             AthumbError: the field's storage cannot make thumbs.
         """
         self._require_file()
-        if self.field.focal:
-            with suppress(InvalidFocalPoint):  # no page is to break for it
-                options.setdefault("focal", self.field.focal.of(self.instance))
+        options = {**self._focal_option(), **options}
         return str(self._thumb_storage().url_for_thumb(self.name, thumb, format, density, **options))
 
     def thumb_size(self, thumb: str | Thumb, density: int = 1) -> Size:
@@ -67,19 +70,114 @@ class ThumbsFieldFile(_FieldFile):
             raise UnknownThumb.variant(thumb_name, "density", density, spec.densities)
         return exact_size(spec, density) or place(self._original_size(), spec, density).whole
 
+    def srcset(
+        self,
+        thumb: str | Thumb,
+        format: FormatName | None = None,  # noqa: A002, it is the option's name
+        **options: Any,
+    ) -> str:
+        """The widths of a responsive set, or the densities of a thumb, as HTML's `srcset`; empty if there is but one.
+
+        Widths that the original has not got are left out, where its size is at hand.
+
+        Args:
+            thumb: the name of the set or of the thumb, or a Thumb.
+            format: one of its formats; None is the plain one.
+            options: as for `url_for_thumb`.
+
+        Raises:
+            ValueError, UnknownThumb, AthumbError: as `url_for_thumb` does.
+        """
+        self._require_file()
+        url = partial(self._thumb_storage().url_for_thumb, self.name, **self._focal_option(), **options)
+        thumbs = self._thumb_storage().thumbs
+        if isinstance(thumb, str) and thumb in thumbs.sets:
+            return ", ".join(f"{url(name, format)} {width}w" for name, width in self._widths(thumbs, thumb))
+        densities = self._distinct_densities(thumb, thumbs[thumbs.name_of(thumb)])
+        if len(densities) == 1:
+            return ""
+        return ", ".join(f"{url(thumb, format, density)} {density}x" for density in densities)
+
+    @property
+    def has_thumbs(self) -> bool:
+        """Whether this file was stored with thumbs, as far as its name tells; see the storage's `has_thumbs`."""
+        return bool(self) and hasattr(self.storage, "has_thumbs") and self.storage.has_thumbs(self.name)
+
+    @property
+    def has_placeholder_url(self) -> bool:
+        """Whether `url_for_thumb` gives the placeholder of a file that was stored without thumbs."""
+        return self.storage.options.placeholder_url is not None and is_marked(str(self.name))
+
+    @property
+    def placeholder(self) -> str:
+        """The ThumbHash of the image, in base64; empty where none is kept."""
+        name = getattr(self.field, "placeholder_field", None)
+        return str(getattr(self.instance, name) or "") if name else ""
+
+    def formats(self, thumb: str | Thumb) -> tuple[FormatName, ...]:
+        """The formats of a thumb, best first; the last is the plain one.
+
+        Raises:
+            UnknownThumb: the field has no such thumb.
+        """
+        return cast("tuple[FormatName, ...]", self._thumb_storage().formats_of(self.name, thumb))
+
+    @property
+    def thumbs(self) -> FileThumbs:
+        """What pages want to know of each thumb, by thumb name; nothing, if there are none."""
+        return FileThumbs(self)
+
     def save(self, name: str, content: Any, save: bool = True) -> None:
-        """Django's, which hands on the focal point, and makes the crops for it."""
+        """Django's, which hands on the focal point, makes the crops for it, and keeps the placeholder."""
         content = _as_file(content, name)
-        focal = self.field.focal
+        info, focal = upload_info(content), self.field.focal
+        info.wants_placeholder = bool(self.field.placeholder_field)
         if focal:
-            upload_info(content).focal = focal.of(self.instance)
+            info.focal = focal.of(self.instance)
         super().save(name, content, save=False)
+        self.field.keep_placeholder(self.instance, info.placeholder)
         if focal:
             focal.made(self.instance)
         if save:
             self.instance.save()
 
     save.alters_data = True  # type: ignore[attr-defined]  # no template may call it
+
+    def delete(self, save: bool = True) -> None:
+        """Django's; there is no placeholder any more."""
+        self.field.keep_placeholder(self.instance, None)
+        super().delete(save)
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+
+    def _focal_option(self) -> dict[str, Any]:
+        if getattr(self.field, "focal", None):  # a plain field has none
+            with suppress(InvalidFocalPoint):  # no page is to break for it
+                return {"focal": self.field.focal.of(self.instance)}
+        return {}
+
+    def _widths(self, thumbs: ThumbSet, name: str) -> list[tuple[str, int]]:
+        """The thumbs of a responsive set that are as wide as they are called; else the narrowest, as it is."""
+        boxes = {each: cast("Size", thumbs[each].size) for each in thumbs.sets[name]}
+        try:
+            across, down = self._original_size()
+        except OriginalSizeUnknown:
+            return [(each, width) for each, (width, _) in boxes.items()]
+        named = [
+            (each, width)
+            for each, (width, height) in boxes.items()
+            if thumbs[each].upscale or (width <= across and (height or 0) <= down)
+        ]
+        narrowest = thumbs.sets[name][0]
+        return named or [(narrowest, self.thumb_size(narrowest)[0])]
+
+    def _distinct_densities(self, thumb: str | Thumb, spec: Thumb) -> list[int]:
+        """Those of which each has other pixels, as far as that can be told."""
+        try:
+            sizes = {self.thumb_size(thumb, density): density for density in reversed(spec.densities)}
+        except OriginalSizeUnknown:
+            return [*spec.densities]
+        return sorted(sizes.values())
 
     def _thumb_storage(self) -> Any:
         if not hasattr(self.storage, "with_thumbs"):
@@ -92,6 +190,58 @@ class ThumbsFieldFile(_FieldFile):
         if not width or not height:
             raise OriginalSizeUnknown(f"{self.field} keeps no size of {self.name!r} in a width_field and height_field.")
         return width, height
+
+
+@dataclass(frozen=True)
+class ThumbOfFile:
+    """What pages want to know of one thumb of a file, or of a responsive set, of which the widest counts."""
+
+    file: ThumbsFieldFile
+    name: str
+
+    @property
+    def url(self) -> str:
+        return self.file.url_for_thumb(self.name)
+
+    @property
+    def size(self) -> Size | tuple[None, None]:
+        """Width and height in pixels; None where they follow from the original's, which are not at hand."""
+        try:
+            return self.file.thumb_size(self.name)
+        except OriginalSizeUnknown:
+            return None, None
+
+    @property
+    def width(self) -> int | None:
+        return self.size[0]
+
+    @property
+    def height(self) -> int | None:
+        return self.size[1]
+
+    @property
+    def srcset(self) -> str:
+        return self.file.srcset(self.name)
+
+
+class FileThumbs(Mapping[str, ThumbOfFile]):
+    """The thumbs of a file by name, those of its responsive sets and the sets themselves among them."""
+
+    def __init__(self, file: ThumbsFieldFile) -> None:
+        self._file = file
+
+    def __getitem__(self, name: str) -> ThumbOfFile:
+        if name not in [*self]:
+            raise KeyError(name)
+        return ThumbOfFile(self._file, name)
+
+    def __iter__(self) -> Iterator[str]:
+        if self._file.has_thumbs:
+            thumbs = self._file.storage.thumbs
+            yield from (*thumbs, *thumbs.sets)
+
+    def __len__(self) -> int:
+        return len([*self])
 
 
 def _as_file(content: Any, name: str) -> File[Any]:

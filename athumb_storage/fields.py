@@ -22,9 +22,10 @@ from athumb_storage.fieldfiles import FileWithThumbsFieldFile, ImageWithThumbsFi
 from athumb_storage.focal import FocalColumn, connect_to_derived, parse_field_name
 from athumb_storage.formats import FormatName
 from athumb_storage.forms import CheckedImageField
-from athumb_storage.specs import OriginalOptions, Thumbs, ThumbSet, parse_original
+from athumb_storage.specs import OriginalOptions, parse_original
 from athumb_storage.storages.binding import register_field
 from athumb_storage.storages.options import OnError, parse_on_error
+from athumb_storage.thumbsets import Thumbs, ThumbSet
 from athumb_storage.validators import UploadValidator, is_stored, validate_allowable_extension
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class _ImageDescriptor(ImageFileDescriptor):
             # Django would fetch it from the storage to measure it; the row that it comes from knows its size.
             instance.__dict__[self.field.attname] = value
             if previous is not None:
-                cast(ThumbsFieldMixin, self.field).take_size(instance, value)
+                cast(ThumbsFieldMixin, self.field).take_kept(instance, value)
 
 
 _FILE_CLASSES: dict[type, type] = {FieldFile: FileWithThumbsFieldFile, ImageFieldFile: ImageWithThumbsFieldFile}
@@ -77,6 +78,7 @@ class ThumbsFieldMixin(_FileField):
             storage does.
         original: what an original is bounded to before it is stored; None is what the storage does.
         focal_field: the name of the field that has the focal point of the image, as text such as "0.30,0.20".
+        placeholder_field: the name of the field that keeps the image's ThumbHash, in base64, of at most 40 characters.
     """
 
     focal: FocalColumn | None = None
@@ -114,12 +116,14 @@ class ThumbsFieldMixin(_FileField):
         on_error: OnError | None = None,
         original: OriginalOptions | None = None,
         focal_field: str | None = None,
+        placeholder_field: str | None = None,
         **kwargs: Any,
     ) -> None:
         self._options = thumbs, thumbnail_format
         self._on_error = on_error
         self._original = original
         self.focal_field = focal_field
+        self.placeholder_field = placeholder_field
         self._bound: tuple[Any, Any] | None = None
         kwargs.setdefault("max_length", 255)
         super().__init__(*args, **kwargs)
@@ -136,10 +140,10 @@ class ThumbsFieldMixin(_FileField):
         self._is_historical = cls.__module__ == "__fake__"
         if not self._is_historical:
             register_field(self)
-        if self._size_fields():
-            post_save.connect(self._save_size, sender=cls)
+        if any(self._kept_fields()):
+            post_save.connect(self._save_kept, sender=cls)
             if not self._is_historical:
-                connect_to_derived(post_save, self._save_size, cls)
+                connect_to_derived(post_save, self._save_kept, cls)
         if self.focal_field:
             self.focal = FocalColumn(self, self.focal_field)
             self.focal.connect()
@@ -156,6 +160,7 @@ class ThumbsFieldMixin(_FileField):
             "on_error": (self._on_error, parse_on_error),
             "original": (self._original, parse_original),
             "focal_field": (self.focal_field, parse_field_name),
+            "placeholder_field": (self.placeholder_field, parse_field_name),
         }
         for option, (value, parse) in given.items():
             try:
@@ -208,21 +213,26 @@ class ThumbsFieldMixin(_FileField):
         except InvalidStorageError:
             return None
 
-    # The size of an image, in the fields for that
+    # What is kept of an image, in the fields for that
 
-    def _size_fields(self) -> list[str | None]:
-        names = [getattr(self, "width_field", None), getattr(self, "height_field", None)]
-        return names if any(names) else []
+    def _kept_fields(self) -> tuple[str | None, str | None, str | None]:
+        """The names of those for the width, the height and the placeholder."""
+        return getattr(self, "width_field", None), getattr(self, "height_field", None), self.placeholder_field
 
     def keep_size(self, instance: models.Model, width: int | None, height: int | None) -> None:
         """Set the `width_field` and `height_field`, if there are any."""
-        for name, value in zip(self._size_fields(), (width, height), strict=False):
+        for name, value in zip(self._kept_fields(), (width, height), strict=False):
             if name:
                 setattr(instance, name, value)
 
-    def take_size(self, instance: models.Model, file: Any) -> None:
-        """Take the size of a stored file from the row that it comes from, as far as that is loaded."""
-        for name, theirs in zip(self._size_fields(), file.field._size_fields(), strict=False):
+    def keep_placeholder(self, instance: models.Model, placeholder: str | None) -> None:
+        """Set the `placeholder_field`, if there is one."""
+        if self.placeholder_field:
+            setattr(instance, self.placeholder_field, placeholder or "")
+
+    def take_kept(self, instance: models.Model, file: Any) -> None:
+        """Take what is kept of a stored file from the row that it comes from, as far as that is loaded."""
+        for name, theirs in zip(self._kept_fields(), file.field._kept_fields(), strict=True):
             if name and theirs in file.instance.__dict__:
                 setattr(instance, name, file.instance.__dict__[theirs])
 
@@ -232,11 +242,11 @@ class ThumbsFieldMixin(_FileField):
         if force or (isinstance(file, File) and not is_stored(file)):
             super().update_dimension_fields(instance, force, *args, **kwargs)
 
-    def _save_size(self, instance: models.Model, update_fields: Any, using: str, **_: Any) -> None:
-        """With `update_fields` Django would save the name and not the size."""
+    def _save_kept(self, instance: models.Model, update_fields: Any, using: str, **_: Any) -> None:
+        """With `update_fields` Django would save the name and not these."""
         if not update_fields or self.name not in update_fields:
             return
-        left_out = [name for name in self._size_fields() if name and name not in update_fields]
+        left_out = [name for name in self._kept_fields() if name and name not in update_fields]
         values = {name: instance.__dict__[name] for name in left_out if name in instance.__dict__}
         if values:
             type(instance)._base_manager.using(using).filter(pk=instance.pk).update(**values)

@@ -56,6 +56,8 @@ UPLOAD_EXTENSIONS: Final = {
 }
 """The extensions of the same formats that a form takes."""
 
+_UPLOADED: Final = {extension: name for name, extensions in UPLOAD_EXTENSIONS.items() for extension in extensions}
+
 READ_ONLY_EXTENSIONS: Final = frozenset(
     extension for name, extensions in UPLOAD_EXTENSIONS.items() if name not in EXTENSIONS for extension in extensions
 )
@@ -101,6 +103,11 @@ def format_of_name(name: str) -> str | None:
     """The format that the extension of `name` stands for, or None."""
     _, dot, extension = name.rpartition(".")
     return canonical(extension) if dot else None  # after a dot in a folder's name stands a slash, so no format
+
+
+def format_of_upload(name: str) -> str | None:
+    """The format of originals that the extension of `name` stands for, or None if it is that of no image."""
+    return _UPLOADED.get(name.rpartition(".")[2].lower())
 
 
 def sniff(head: bytes) -> str | None:

@@ -48,6 +48,8 @@ class Shape(Protocol):
     def pad(self) -> str | None: ...
     @property
     def upscale(self) -> bool: ...
+    @property
+    def keeps_ratio(self) -> bool: ...
 
 
 _X_WORDS: Final = {"left": 0, "center": 50, "right": 100}
@@ -152,6 +154,8 @@ def place(original: Size, thumb: Shape, density: int = 1, subject: Point = MIDDL
             width and height.
     """
     box = _sides(thumb)
+    if thumb.keeps_ratio and thumb.crop and not thumb.upscale:
+        box = _rounded(box, min(1, original[0] / box[0], original[1] / box[1]))
     if density > 1:
         return _denser(original, thumb, density, place(original, thumb, subject=subject))
     scaled = _scaled(original, box, covers=thumb.crop is not None, upscale=thumb.upscale)

@@ -1,14 +1,13 @@
-"""`Thumb` and `ThumbSet`: what a thumb is to look like, checked when it is written down. No Django, no Pillow."""
+"""`Thumb`: what a thumb is to look like, checked when it is written down. No Django, no Pillow."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, Required, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Required, TypedDict
 
 from athumb_storage.checking import (
     checked_colour,
@@ -19,15 +18,12 @@ from athumb_storage.checking import (
     checked_size,
 )
 from athumb_storage.encoders import DEFAULT_QUALITY, checked_encoder, checked_quality
-from athumb_storage.exceptions import InvalidThumb, UnknownThumb
+from athumb_storage.exceptions import InvalidThumb
 from athumb_storage.formats import EXTENSIONS, WEB_FORMATS, FormatName, canonical, format_of_name
 from athumb_storage.geometry import BoxSize, CropAmount, CropSubject, CropWord
 
 if TYPE_CHECKING:
     from typing import Unpack
-
-_DENSITY_MARK: Final = re.compile(r"@\d+(\.\d+)?x$")
-"""How the label of a variant ends that has more pixels."""
 
 
 class ThumbOptions(TypedDict, total=False):
@@ -75,6 +71,8 @@ class Thumb:
     """Whether an original that moves keeps moving, in GIF, WEBP, AVIF and PNG. Otherwise its first frame is taken."""
     processors: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     """Callables by dotted name, each with its options, that take and return a Pillow image of the thumb's size."""
+    keeps_ratio: ClassVar[bool] = False
+    """Whether a crop that is not to enlarge keeps the ratio of the box, where the original is smaller."""
 
     if TYPE_CHECKING:
 
@@ -156,6 +154,8 @@ class Thumb:
         """
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         written = {each.name: values[each.name] for each in fields(self) if values[each.name] != each.default}
+        if self.keeps_ratio:
+            written["keeps_ratio"] = True
         spelled = json.dumps(written, sort_keys=True, separators=(",", ":"), default=dict)
         return sha256(spelled.encode()).hexdigest()[:8]
 
@@ -217,95 +217,3 @@ class Variant:
         """The variant of a thumb in a format."""
         extension = EXTENSIONS[image_format]
         return cls(thumb_name=thumb_name, thumb=thumb, format=image_format, extension=extension, density=density)
-
-
-Thumbs = Mapping[str, Thumb | ThumbOptions] | Sequence[tuple[str, Thumb | ThumbOptions]]
-"""What makes a `ThumbSet`. An iterator does so as well, but beside it mypy does not look into a dict."""
-
-ThumbsOrNone = Mapping[str, Thumb | ThumbOptions] | Sequence[tuple[str, Thumb | ThumbOptions]] | None
-"""The same, or None. It is spelled out because mypy does not look into pairs where it sees `Thumbs | None`."""
-
-
-class ThumbSet(Mapping[str, Thumb]):
-    """The thumbs of a field or a storage: a read-only, ordered mapping of thumb name to `Thumb`.
-
-    Built from a mapping, or from pairs of thumb name and options; each value is a `Thumb` or a mapping of its options.
-
-    Raises:
-        InvalidThumb: a thumb name or an option is wrong; the message names both.
-    """
-
-    __slots__ = ("_thumbs",)
-
-    def __init__(self, thumbs: ThumbsOrNone = None) -> None:
-        pairs = thumbs.items() if isinstance(thumbs, Mapping) else _checked_pairs(thumbs or ())
-        self._thumbs: dict[str, Thumb] = {}
-        for name, options in pairs:
-            self._add(_checked_name(name), options)
-
-    def _add(self, name: str, options: Any) -> None:
-        if name in self._thumbs:
-            raise InvalidThumb(f"thumb {name!r} is there twice")
-        try:
-            self._thumbs[name] = Thumb.parse(options)
-        except InvalidThumb as error:
-            raise InvalidThumb(f"thumb {name!r}: {error}") from None
-
-    def __getitem__(self, name: str) -> Thumb:
-        return self._thumbs[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._thumbs)
-
-    def __len__(self) -> int:
-        return len(self._thumbs)
-
-    def __hash__(self) -> int:
-        return hash(tuple(self._thumbs.items()))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ThumbSet) and list(self.items()) == list(other.items())
-
-    def __repr__(self) -> str:
-        return f"ThumbSet({self._thumbs!r})"
-
-    def name_of(self, thumb: str | Thumb) -> str:
-        """The thumb name of `thumb`, which is one already or a Thumb of this set.
-
-        Raises:
-            UnknownThumb: it is not in this set.
-        """
-        if isinstance(thumb, str) and thumb in self._thumbs:
-            return thumb
-        for name, known in self._thumbs.items():
-            if known == thumb:
-                return name
-        raise UnknownThumb.among(self._thumbs, thumb)
-
-    def overlaid_with(self, other: ThumbSet) -> ThumbSet:
-        """This set with the thumbs of `other` added; where both have a name, `other` counts."""
-        return ThumbSet({**self, **other})
-
-    def with_format(self, format: str | tuple[str, ...] | None) -> ThumbSet:  # noqa: A002, it is the option's name
-        """This set, where every thumb that names no format of its own gets `format`."""
-        return ThumbSet({name: replace(thumb, format=thumb.format or format) for name, thumb in self.items()})
-
-
-def _checked_pairs(thumbs: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    if isinstance(thumbs, str) or not isinstance(thumbs, Iterable):
-        raise InvalidThumb(f"thumbs are a mapping or pairs of thumb name and options, not {thumbs!r}")
-    for pair in thumbs:
-        match pair:
-            case (str(), _):
-                yield tuple(pair)
-            case _:
-                raise InvalidThumb(f"{pair!r} is not a pair of thumb name and options")
-
-
-def _checked_name(name: object) -> str:
-    # A thumb name becomes a part of a key and of a URL, so it may not leave its folder.
-    if not isinstance(name, str) or not name or not name.isprintable() or name[0] == "." or set(name) & set("/\\"):
-        raise InvalidThumb(f"thumb name {name!r} is not a printable name without slashes that begins with no dot")
-    if _DENSITY_MARK.search(name):
-        raise InvalidThumb(f"thumb name {name!r} ends like that of a density; the option for these is 'densities'")
-    return name

@@ -19,12 +19,20 @@ class UploadInfo:
     """The image's, such as "JPEG"; filled by the storage that saves it."""
     focal: Point | None = None
     """What a focal crop has in its middle, as fractions of width and height; set by the field."""
+    placeholder: str | None = None
+    """The ThumbHash of the image, in base64; filled by the storage that saves it, if the field wants that."""
+    wants_placeholder: bool = False
+    """Whether the field has somewhere to keep it; set by the field."""
     checked_by: object = None
     """The model field whose validator has found that it could be saved."""
 
     def opened(self, size: tuple[int, int]) -> None:
         """Fill in the size."""
         self.width, self.height = size
+
+    def hashed(self, placeholder: str) -> None:
+        """Fill in the placeholder."""
+        self.placeholder = placeholder
 
 
 def upload_info(content: Any) -> UploadInfo:

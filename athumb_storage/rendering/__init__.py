@@ -7,6 +7,7 @@ from athumb_storage.rendering.heic import HEIC_NEEDED, readable_formats
 from athumb_storage.rendering.limits import Limits
 from athumb_storage.rendering.plan import Plan, Step, make_plan
 from athumb_storage.rendering.stripping import stripped
+from athumb_storage.rendering.thumbhash import placeholder_png
 
 __all__ = [
     "HEIC_NEEDED",
@@ -18,6 +19,7 @@ __all__ = [
     "can_process",
     "can_write",
     "make_plan",
+    "placeholder_png",
     "readable_formats",
     "render",
     "shown_size",

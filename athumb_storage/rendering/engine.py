@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
 from typing import BinaryIO, Final, TypeVar
 
 from PIL import Image
@@ -15,7 +14,7 @@ from PIL import Image
 from athumb_storage.concurrency import SharedPool, available_cores
 from athumb_storage.exceptions import RenderingError, UploadedImageIsUnreadableError
 from athumb_storage.formats import EXTENSIONS, HEAD_SIZE, MIME_TYPES, canonical, sniff
-from athumb_storage.geometry import MIDDLE, Box, Placement, Point, Size, as_stored, place
+from athumb_storage.geometry import MIDDLE, Placement, Point, Size, as_stored, place
 from athumb_storage.rendering.animation import Motion, encoded_film, films, motion_of
 from athumb_storage.rendering.colours import in_srgb
 from athumb_storage.rendering.crops import Saliency, subject_of
@@ -36,7 +35,9 @@ from athumb_storage.rendering.opening import (
 )
 from athumb_storage.rendering.plan import DECODE_SCALES, Plan, Step, make_plan
 from athumb_storage.rendering.planes import scale_of_colours
+from athumb_storage.rendering.scaling import LARGE, scaled_steps, workers
 from athumb_storage.rendering.stripping import can_strip
+from athumb_storage.rendering.thumbhash import HASHED_SIDE, thumbhash
 from athumb_storage.specs import Thumb, Variant
 
 _TURNS: Final = {
@@ -49,9 +50,6 @@ _TURNS: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 """How pixels stored in an EXIF orientation are turned upright (Exif 2.32, tag 0x0112)."""
-
-_LARGE: Final = 1_000_000
-"""From how many pixels on an image is decoded by a thread of our own, and scaled by all cores."""
 
 _SMALL: Final = 100_000
 """Up to how many pixels a thumb is encoded sooner than another thread would have begun to."""
@@ -66,7 +64,6 @@ _SIZE_LIMITS: Final = Limits(max_pixels=None, max_bytes=None)
 
 _in_flight = PixelsInFlight()
 _decoders = SharedPool(available_cores(), "athumb-decode")
-_workers = SharedPool(available_cores(), "athumb-render")
 
 
 R = TypeVar("R")
@@ -85,6 +82,10 @@ Opened = Callable[[Size], None]
 """Is told width and height, in pixels, of an image as it is shown, when its header has been read."""
 
 
+Hashed = Callable[[str], None]
+"""Is told the ThumbHash of an image as it is shown, when it has been decoded."""
+
+
 def _nobody(size: Size) -> None:
     pass
 
@@ -97,6 +98,7 @@ def render(
     opened: Opened = _nobody,
     focal: Point | None = None,
     must_move: bool = False,
+    hashed: Hashed | None = None,
 ) -> list[Rendered]:
     """The thumbs of the image in `reader`.
 
@@ -108,6 +110,7 @@ def render(
         opened: is told the size of the image.
         focal: what focal crops have in their middle; None is the middle of the image.
         must_move: whether to refuse an animation that is too large to be kept moving where it should be.
+        hashed: is told the image's ThumbHash, if somebody wants that.
 
     Raises:
         ImageLimitExceeded: the image is over a limit.
@@ -117,14 +120,41 @@ def render(
     original = open_original(reader, image_format, limits)
     opened(original.shown_size)
     subjects = {variant.thumb_name: focal for variant in variants if focal and variant.thumb.crop == "focal"}
+    twins = _twins(original.shown_size, variants)
+    done = _in_motion_or_still(original, list(dict.fromkeys(twins)), limits, subjects, must_move, hashed)
+    by_twin = {rendered.variant: rendered for rendered in done}
+    return [replace(by_twin[twin], variant=variant) for variant, twin in zip(variants, twins, strict=True)]
+
+
+def _twins(shown_size: Size, variants: Sequence[Variant]) -> list[Variant]:
+    """For each variant the first that comes out as the same bytes, such as all widths that an original has not got."""
+    first: dict[tuple[object, ...], Variant] = {}
+    return [first.setdefault(_looks(shown_size, variant), variant) for variant in variants]
+
+
+def _looks(shown_size: Size, variant: Variant) -> tuple[object, ...]:
+    thumb = variant.thumb
+    drawn = thumb.crop, thumb.pad, thumb.animated, thumb.processors
+    return place(shown_size, thumb, variant.density), drawn, variant.format, thumb.quality, thumb.encoder
+
+
+def _in_motion_or_still(
+    original: Original,
+    variants: Sequence[Variant],
+    limits: Limits,
+    subjects: Mapping[str, Point],
+    must_move: bool,
+    hashed: Hashed | None,
+) -> list[Rendered]:
     done: list[Rendered] = []
     if motion := motion_of(original, variants, limits, partial(_planned, original, subjects=subjects), must_move):
-        done = _in_turn(motion.pixels, limits, partial(_moving, original, motion, subjects))
-        variants = [variant for variant in variants if variant not in motion.variants]
+        done = _in_turn(motion.pixels, limits, partial(_moving, original, motion, subjects, hashed))
+        hashed, variants = None, [variant for variant in variants if variant not in motion.variants]
         if not variants:
             return done
     plan = _planned(original, variants, subjects)
-    return done + _in_turn(original.pixels(plan.scale), limits, partial(_thumbs, original, plan, variants, subjects))
+    work = partial(_thumbs, original, plan, variants, subjects, hashed)
+    return done + _in_turn(original.pixels(plan.scale), limits, work)
 
 
 def bounded(
@@ -165,17 +195,23 @@ def _in_turn(pixels: int, limits: Limits, work: Callable[[], R]) -> R:
         with _in_flight.hold(pixels, limits.pixels_in_flight):
             return work()
 
-    return held() if pixels < _LARGE else _decoders.submit(held).result()
+    return held() if pixels < LARGE else _decoders.submit(held).result()
 
 
 def _thumbs(
-    original: Original, plan: Plan, variants: Sequence[Variant], subjects: Mapping[str, Point]
+    original: Original,
+    plan: Plan,
+    variants: Sequence[Variant],
+    subjects: Mapping[str, Point],
+    hashed: Hashed | None,
 ) -> list[Rendered]:
     spent = original.spent
     colours = scale_of_colours(original.image, plan, variants) if original.header.is_whole else None
     with reading(), spent.counted():
-        decoded = decode_in_planes(original, colours, _workers) if colours else decode(original, plan.scale)
+        decoded = decode_in_planes(original, colours, workers) if colours else decode(original, plan.scale)
         smart = _smart_subjects(original, decoded, variants)
+        if hashed:
+            hashed(thumbhash(_glance(original, decoded, HASHED_SIDE)))
     if smart:
         plan = _planned(original, variants, {**subjects, **smart}, plan.scale)
     has_png = any(variant.format == "PNG" for variant in variants)
@@ -185,7 +221,7 @@ def _thumbs(
         by_label.setdefault(variant.label, []).append(variant)
     done: list[Rendered] = []
     running: list[Future[Rendered]] = []
-    for step, scaled in _scaled(decoded.image, plan, spent):
+    for step, scaled in scaled_steps(decoded.image, plan, spent):
         same = by_label[step.label]
         picture = _Picture(partial(_finished, decoded, step, scaled, original.orientation, same[0].thumb))
         for variant in same:
@@ -193,20 +229,23 @@ def _thumbs(
             if scaled.width * scaled.height < _SMALL:
                 done.append(write())
             else:
-                running.append(_workers.submit(write))
+                running.append(workers.submit(write))
     return done + [job.result() for job in running]
 
 
-def _moving(original: Original, motion: Motion, subjects: Mapping[str, Point]) -> list[Rendered]:
+def _moving(original: Original, motion: Motion, subjects: Mapping[str, Point], hashed: Hashed | None) -> list[Rendered]:
     spent = original.spent
     plans: list[Plan] = []
     thumbs = {variant.label: variant.thumb for variant in motion.variants}
 
     def scaled(picture: Image.Image) -> Iterator[tuple[Step, Image.Image]]:
         if not plans:  # what draws the eye is that of the first
-            smart = _smart_subjects(original, Decoded(picture, in_srgb), motion.variants)
+            first = Decoded(picture, in_srgb)
+            if hashed:
+                hashed(thumbhash(_glance(original, first, HASHED_SIDE)))
+            smart = _smart_subjects(original, first, motion.variants)
             plans.append(_planned(original, motion.variants, {**subjects, **smart}))
-        return _scaled(picture, plans[0], spent)
+        return scaled_steps(picture, plans[0], spent)
 
     def finish(step: Step, image: Image.Image) -> Image.Image:
         return finished(_upright(in_srgb(image), original.orientation), thumbs[step.label], step.canvas)
@@ -215,7 +254,7 @@ def _moving(original: Original, motion: Motion, subjects: Mapping[str, Point]) -
     running = []
     for variant in motion.variants:
         film = found[variant.label]
-        job = _workers.submit(partial(encoded_film, film, variant, motion.animation.plays, spent))
+        job = workers.submit(partial(encoded_film, film, variant, motion.animation.plays, spent))
         running.append((variant, job, film.frames[0].size))
     return [Rendered(variant, job.result(), size) for variant, job, size in running]
 
@@ -294,59 +333,18 @@ def _smart_subjects(original: Original, decoded: Decoded, variants: Sequence[Var
     smart = {variant.thumb_name: variant.thumb for variant in variants if variant.thumb.crop == "smart"}
     if not smart:
         return {}
-    whole = decoded.image.size
-    scale = min(1.0, _GLANCE / max(whole))
-    size = max(1, round(whole[0] * scale)), max(1, round(whole[1] * scale))
-    small = decoded.image.resize(size, Image.Resampling.BOX, reducing_gap=1.0)
-    picture = _upright(decoded.coloured(small, (0, 0, *whole)), original.orientation)
-    saliency = Saliency(picture.convert("RGB") if picture.mode == "YCbCr" else picture)
+    saliency = Saliency(_glance(original, decoded, _GLANCE))
     return {name: subject_of(saliency, original.shown_size, thumb) for name, thumb in smart.items()}
 
 
-def _scaled(decoded: Image.Image, plan: Plan, spent: ProcessorTime) -> Iterator[tuple[Step, Image.Image]]:
-    """Each step with its pixels as they were decoded; those that no later step needs are let go of."""
-    sources: dict[str | None, Image.Image] = {None: decoded}
-    needed = {step.source for step in plan.steps}
-    for step in plan.steps:
-        with spent.counted():
-            try:
-                # By the time that thumbs are scaled from thumbs, the other cores are busy encoding.
-                cores = _workers.size if step.source is None else 1
-                scaled = _resized(sources[step.source], step.size, step.box, cores, spent)
-            except PILLOWS as error:
-                raise translated(error, RenderingError(f"thumb {step.label!r} cannot be scaled")) from error
-        if step.label in needed:
-            sources[step.label] = scaled
-        yield step, scaled
-
-
-def _resized(source: Image.Image, size: Size, box: Box, cores: int, spent: ProcessorTime) -> Image.Image:
-    """`box` of the source at `size`; of a large one, each core scales a strip."""
-    left, top, right, bottom = box
-    # There may be more cores than rows.
-    strips = min(cores, size[1]) if (right - left) * (bottom - top) >= _LARGE else 1
-    # Lanczos looks over the edge of a box, so strips meet without a seam.
-    edges = [size[1] * strip // strips for strip in range(strips + 1)]
-    scale = (bottom - top) / size[1]
-
-    def strip(start: int, end: int) -> Image.Image:
-        part = left, top + start * scale, right, top + end * scale
-        return source.resize((size[0], end - start), Image.Resampling.LANCZOS, box=part)
-
-    def counted(start: int, end: int) -> Image.Image:
-        with spent.counted():
-            return strip(start, end)
-
-    jobs = [_workers.submit(counted, start, end) for start, end in pairwise(edges[1:])]
-    first = strip(0, edges[1])
-    if not jobs:
-        return first
-    whole = Image.new(first.mode, size)
-    whole.paste(first)
-    for (start, end), job in zip(pairwise(edges[1:]), jobs, strict=True):
-        # Where all threads are busy with other thumbs, nobody waits for one.
-        whole.paste(strip(start, end) if job.cancel() else job.result(), (0, start))
-    return whole
+def _glance(original: Original, decoded: Decoded, side: int) -> Image.Image:
+    """The whole image as it is shown, with at most so many pixels a side."""
+    whole = decoded.image.size
+    scale = min(1.0, side / max(whole))
+    size = max(1, round(whole[0] * scale)), max(1, round(whole[1] * scale))
+    small = decoded.image.resize(size, Image.Resampling.BOX, reducing_gap=1.0)
+    picture = _upright(decoded.coloured(small, (0, 0, *whole)), original.orientation)
+    return picture.convert("RGB") if picture.mode == "YCbCr" else picture
 
 
 def _has_few_colours(image: Image.Image, decoded: Image.Image) -> bool:

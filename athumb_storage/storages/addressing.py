@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from athumb_storage import conf
-from athumb_storage.formats import FormatName
+from athumb_storage.formats import FormatName, format_of_upload
 from athumb_storage.geometry import Point
 from athumb_storage.naming import is_marked
 from athumb_storage.specs import Thumb
@@ -86,6 +86,26 @@ class AddressingStorage:
         if focal and variant.thumb.crop == "focal":
             query = f"{query}{'&' if query else ''}focal={focal[0]:g},{focal[1]:g}"
         return self._thumb_url(own.naming.key(name, variant), force_ssl, query, options)
+
+    def formats_of(self, name: str | None, thumb: str | Thumb) -> tuple[str, ...]:
+        """The formats that `thumb` has for the original `name`, best first; the last is the plain one.
+
+        Raises:
+            ValueError, UnknownThumb, AmbiguousThumb: as `thumb_key` does.
+        """
+        own = self.options
+        _, spec = self._lookup.resolve_thumb(thumb)
+        return spec.formats_for(named(name), own.fallback_format, own.keeps_extension)
+
+    def has_thumbs(self, name: str | None) -> bool:
+        """Whether the original `name` was stored with thumbs, as far as its name tells. Nobody is asked.
+
+        What this storage saves is named so that it tells: an image with thumbs has the extension of one, unless nothing
+        but images is accepted; what has none has another extension or the mark, where names may be chosen.
+        """
+        if not name or not self._lookup.thumbs or is_marked(str(name)):
+            return False
+        return self._lookup.images_only or format_of_upload(str(name)) in self.options.allowed_formats
 
     def _thumb_url(self, key: str, force_ssl: bool, query: str, options: dict[str, Any]) -> str:
         """The URL of a thumb key, with one more query parameter, such as "cbust=42", unless it is empty."""

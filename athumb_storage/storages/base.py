@@ -18,15 +18,18 @@ from athumb_storage.formats import MIME_TYPES, FormatName
 from athumb_storage.geometry import Point, checked_point
 from athumb_storage.naming import Naming, unmarked
 from athumb_storage.rendering import verify_decodable
-from athumb_storage.specs import OriginalOptions, Thumb, Thumbs, ThumbSet, ThumbsOrNone
+from athumb_storage.signals import thumbs_deleted
+from athumb_storage.specs import OriginalOptions, Thumb
 from athumb_storage.storages import saving
 from athumb_storage.storages.addressing import AddressingStorage, named
 from athumb_storage.storages.binding import ThumbLookup
 from athumb_storage.storages.filenames import refuse_thumb_names, safe_name
+from athumb_storage.storages.final_names import max_length_of_save, telling_name, under_free_name
 from athumb_storage.storages.journal import Journal, kept_journals
 from athumb_storage.storages.options import OPTIONS, NamingWord, OnError, StorageOptions
 from athumb_storage.storages.source import Source
 from athumb_storage.storages.travelling import TravellingStorage
+from athumb_storage.thumbsets import Thumbs, ThumbSet, ThumbsOrNone
 
 if TYPE_CHECKING:
     from typing import Self
@@ -183,11 +186,11 @@ class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
     # Saving
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
-        token = saving.max_length_of_save.set(max_length)
+        token = max_length_of_save.set(max_length)
         try:
             return super().save(name, content, max_length=max_length)
         finally:
-            saving.max_length_of_save.reset(token)
+            max_length_of_save.reset(token)
 
     def check_image(self, content: File[Any]) -> Any:
         """Make sure that `save` would take this content for an image and find it readable.
@@ -213,6 +216,7 @@ class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
     def _save(self, name: str, content: File[Any]) -> str:
         with Source(content) as source:
             image_format = saving.accepted_format(self, name, source)
+            name = telling_name(self, name, image_format)
             if image_format is None:
                 return saving.save_plain(self, name, source)
             as_stored = saving.original_of(self, name, source, image_format)
@@ -221,7 +225,7 @@ class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
                 try:
                     stored, thumbs = saving.store_while_rendering(self, name, original, image_format, write, journal)
                     store = partial(saving.store_thumbs, self, stored, thumbs, write, journal)
-                    stored = saving.under_free_name(self, stored, store)
+                    stored = under_free_name(self, stored, store)
                 except Exception as error:  # noqa: BLE001, it is raised again unless it is to be skipped
                     stored = saving.store_without_thumbs(self, name, write, journal, error)
             saving.remove_stale_thumbs(self, stored, journal)
@@ -292,14 +296,23 @@ class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
             return
         name = str(name)
         # The original last: as long as it is there, nobody else can take its name and lose his thumbs.
-        self._remove([*saving.stored_thumbs(self, name), name])
+        thumbs = saving.stored_thumbs(self, name)
+        self._remove([*thumbs, name])
+        self._tell_of_deleted(name, thumbs)
         journals = kept_journals.get()
         if journals is not None:
             journals.discard(self, name)
 
     def delete_thumbs(self, name: str | None) -> None:
         """Delete all thumbs of the original `name`, also those that are configured no more."""
-        self._remove(saving.stored_thumbs(self, named(name)))
+        name = named(name)
+        thumbs = saving.stored_thumbs(self, name)
+        self._remove(thumbs)
+        self._tell_of_deleted(name, thumbs)
+
+    def _tell_of_deleted(self, name: str, keys: list[str]) -> None:
+        if keys:
+            thumbs_deleted.send_robust(type(self), storage=self, name=name, keys=keys)
 
     def _list_folder(self, folder: str) -> list[str] | None:
         """The names of all files in a folder; None if this storage cannot tell."""
@@ -319,7 +332,7 @@ class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
 
         Args:
             name: the original's name.
-            only: the thumb names wanted; None is all.
+            only: the thumb names wanted, or names of responsive sets; None is all.
             focal: what focal crops have in their middle, as fractions of width and height; None is the middle.
 
         Returns:
@@ -337,7 +350,7 @@ class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
             focal = focal and checked_point(focal)
         except ValueError as error:
             raise InvalidFocalPoint(f"{shown(name)}: {error}") from error
-        thumbs = self.thumbs if only is None else dict(self._lookup.resolve_thumb(thumb) for thumb in only)
+        thumbs = self.thumbs if only is None else self._lookup.resolve_all(only)
         with self._open_original(name) as content, Source(content) as source:
             source.info.focal = focal
             image_format = saving.allowed_format(self, source)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from athumb_storage import conf
 from athumb_storage.exceptions import AmbiguousThumb, UnknownThumb
 from athumb_storage.formats import canonical
-from athumb_storage.specs import OriginalOptions, Thumb, ThumbSet, Variant, parse_original
+from athumb_storage.specs import OriginalOptions, Thumb, Variant, parse_original
 from athumb_storage.storages.options import OnError, StorageOptions
+from athumb_storage.thumbsets import ThumbSet
 
 
 class FieldWithThumbs(Protocol):
@@ -68,7 +69,7 @@ class ThumbLookup:
         self._storage = weakref.ref(storage)
         self._options = options
         self._overlaid = ThumbSet(), field_thumbs or ThumbSet()
-        self._variants: dict[str | Thumb, tuple[str, Thumb, dict[str, Variant]]] = {}
+        self._variants: dict[str | Thumb, tuple[str, Thumb, dict[tuple[str, str | None, int], Variant]]] = {}
         self._generation = -1
 
     @property
@@ -105,10 +106,24 @@ class ThumbLookup:
                 if thumbs is self.thumbs:
                     break
         if not found:
-            raise UnknownThumb.among(dict.fromkeys(name for thumbs in sets.values() for name in thumbs), thumb)
+            names = dict.fromkeys(name for thumbs in sets.values() for name in [*thumbs, *thumbs.sets])
+            raise UnknownThumb.among(names, thumb)
         if len(set(found.values())) > 1:
             raise AmbiguousThumb(f"Thumb {thumb!r} is not the same in {', '.join(found)}: ask the field's own storage.")
         return next(iter(found.values()))
+
+    def resolve_all(self, thumbs: Iterable[str | Thumb]) -> dict[str, Thumb]:
+        """The same for several, by their thumb names; all thumbs of a responsive set, if one is among them.
+
+        Raises:
+            UnknownThumb, AmbiguousThumb: as `resolve_thumb`.
+        """
+        sets = self.thumb_sets().values()
+        members = {name: names for each in sets for name, names in each.sets.items()}
+        wanted = [
+            name for thumb in thumbs for name in (members.get(thumb, ()) if isinstance(thumb, str) else ()) or (thumb,)
+        ]
+        return dict(self.resolve_thumb(thumb) for thumb in wanted)
 
     def variant(
         self,
@@ -136,19 +151,17 @@ class ThumbLookup:
         except (KeyError, TypeError):  # not looked up yet, or nothing that can be a thumb
             thumb_name, spec, found = self._variants[thumb] = *self.resolve_thumb(thumb), {}
         own = self._options
-        if format is None and density == 1:  # as nearly all URLs
-            plain = spec.format_for(name, own.fallback_format, own.keeps_extension)
-            try:
-                return found[plain]
-            except KeyError:
-                return found.setdefault(plain, Variant.of(thumb_name, spec, plain))
-        formats = spec.formats_for(name, own.fallback_format, own.keeps_extension)
-        wanted = formats[-1] if format is None else canonical(format)
+        plain = spec.format_for(name, own.fallback_format, own.keeps_extension)
+        try:
+            return found[plain, format, density]
+        except KeyError:
+            formats = spec.formats_for(name, own.fallback_format, own.keeps_extension)
+        wanted = plain if format is None else canonical(format)
         if wanted not in formats:
             raise UnknownThumb.variant(thumb_name, "format", format, formats)
         if density not in spec.densities:
             raise UnknownThumb.variant(thumb_name, "density", density, spec.densities)
-        return Variant.of(thumb_name, spec, wanted, density)
+        return found.setdefault((plain, format, density), Variant.of(thumb_name, spec, wanted, density))
 
     def variants(self, name: str, thumbs: Mapping[str, Thumb] | None = None) -> list[Variant]:
         """What is stored of these thumbs, by default of all, for an original called `name`."""

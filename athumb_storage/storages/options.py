@@ -11,7 +11,8 @@ from athumb_storage import conf
 from athumb_storage.formats import EXTENSIONS, MIME_TYPES, FormatName, canonical
 from athumb_storage.naming import NAMINGS, Naming
 from athumb_storage.rendering import HEIC_NEEDED, Limits, readable_formats
-from athumb_storage.specs import OriginalOptions, Thumb, ThumbSet, ThumbsOrNone, Variant, parse_original
+from athumb_storage.specs import OriginalOptions, Thumb, Variant, parse_original
+from athumb_storage.thumbsets import ThumbSet, ThumbsOrNone
 
 OnError = Literal["raise", "skip"]
 """What becomes of an image whose thumbs cannot be made."""

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import partial
-from typing import Final, Protocol
-
-from django.core.exceptions import SuspiciousFileOperation
+from typing import Protocol
 
 from athumb_storage.concurrency import Threads
-from athumb_storage.exceptions import AthumbError, UploadedImageIsUnreadableError, UploadFailed, shown
+from athumb_storage.exceptions import AthumbError, UploadedImageIsUnreadableError, shown
 from athumb_storage.formats import MIME_TYPES, format_of_name, is_image, sniff
-from athumb_storage.naming import marked
 from athumb_storage.rendering import (
     HEIC_NEEDED,
     Rendered,
@@ -24,44 +20,25 @@ from athumb_storage.rendering import (
     stripped,
     verify_decodable,
 )
-from athumb_storage.signals import thumbs_failed
+from athumb_storage.signals import thumbs_failed, thumbs_generated
 from athumb_storage.specs import Thumb, Variant
+from athumb_storage.storages import final_names
 from athumb_storage.storages import journal as journals
-from athumb_storage.storages.binding import ThumbLookup
-from athumb_storage.storages.filenames import TooLong, another_name, with_extension_of
+from athumb_storage.storages.filenames import TooLong
+from athumb_storage.storages.final_names import Write, marked_name, renamed, under_free_name
 from athumb_storage.storages.journal import Journal, is_of_storing
-from athumb_storage.storages.options import StorageOptions
 from athumb_storage.storages.source import Source
-
-MOST_NAMES: Final = 100
-"""How many names are tried before it is taken for a fault that all of them should be taken."""
-
-_TOKEN_LENGTH: Final = 8
-"""How much longer Django's `get_alternative_name` makes a name."""
 
 logger = logging.getLogger("athumb_storage")
 
-Write = Callable[[str], str]
-"""Stores something under a name; the name it has now. Raises FileExistsError where something is already."""
 
-# Django hands max_length to save() and not to _save(), where another name may have to be found.
-max_length_of_save: ContextVar[int | None] = ContextVar("max_length_of_save", default=None)
-
-
-class Storage(journals.Storage, Protocol):
+class Storage(journals.Storage, final_names.Storage, Protocol):
     """What is asked of a storage."""
 
-    options: StorageOptions
-    unique_names: bool
     _threads: Threads
     _plain_threads: Threads
 
-    @property
-    def _lookup(self) -> ThumbLookup: ...
     def exists(self, name: str) -> bool: ...
-    def get_available_name(self, name: str, max_length: int | None = None) -> str: ...
-    def _refuse_long(self, keys: Iterable[str]) -> None: ...
-    def get_alternative_name(self, file_root: str, file_ext: str) -> str: ...
     def _write_upload(self, name: str, source: Source, image_format: str | None) -> str: ...
     def _write_thumb(self, key: str, data: bytes, content_type: str, *, replace: bool, immutable: bool) -> str: ...
     def _list_folder(self, folder: str) -> list[str] | None: ...
@@ -80,7 +57,7 @@ def accepted_format(storage: Storage, name: str, source: Source) -> str | None:
         UploadedImageIsUnreadableError: it is refused, by what its first bytes say.
     """
     info = source.info
-    info.width = info.height = info.format = None
+    info.width = info.height = info.format = info.placeholder = None
     images_only, is_stripped = storage._lookup.images_only, _is_stripped(storage)
     if not (images_only or is_stripped or storage._lookup.thumbs):
         return None
@@ -138,47 +115,9 @@ def _bounded(
     with source.open() as reader:
         rendered = bounded(reader, image_format, original, storage.options.fallback_format, storage.options.limits)
     stored_format = rendered.variant.format if rendered else image_format
-    name = _renamed(storage, name, stored_format)
+    name = renamed(storage, name, stored_format)
     kept = source.replaced(iter([rendered.data])) if rendered else _stripped(source, image_format)
     return name, kept, stored_format
-
-
-def _renamed(storage: Storage, name: str, image_format: str) -> str:
-    """The name with an extension of this format; another one, where that is taken or too long."""
-    renamed = with_extension_of(name, image_format)
-    max_length = max_length_of_save.get()
-    is_long = max_length is not None and len(renamed) > max_length
-    if renamed == name or (storage.unique_names and not is_long):
-        return renamed
-    return storage.get_available_name(renamed, max_length)
-
-
-def under_free_name(storage: Storage, name: str, write: Write, *, has_thumbs: bool = True) -> str:
-    """Call `write` with `name`, then with one other name after the other, until it finds none of its places taken.
-
-    Args:
-        storage: what names the alternatives.
-        name: the name to begin with.
-        write: what stores.
-        has_thumbs: whether a name has to leave room for the keys of thumbs.
-
-    Raises:
-        UploadFailed: they are all taken.
-        TooLong: a key is.
-    """
-    max_length = max_length_of_save.get()
-    free = name
-    tried = 1
-    while True:
-        if has_thumbs:
-            storage._refuse_long(storage._lookup.keys(free))
-        try:
-            return write(free)
-        except FileExistsError as error:
-            if tried == MOST_NAMES:
-                raise UploadFailed(name, f"{tried} names in turn were said to be taken ({error})") from error
-        free = storage.get_available_name(another_name(name, max_length, storage.get_alternative_name), max_length)
-        tried += 1
 
 
 def save_plain(storage: Storage, name: str, source: Source) -> str:
@@ -239,13 +178,16 @@ def store_thumbs(
         journal.undo()
         name = journal.record(storage._threads.submit(write, name)).result()
     replace = write is None or not _claims_keys(storage)
-    for key, thumb in _keyed(storage, name, thumbs).items():
+    keyed = _keyed(storage, name, thumbs)
+    for key, thumb in keyed.items():
         content_type = MIME_TYPES[thumb.variant.format]
         immutable = storage.options.is_immutable(thumb.variant) and not storage._replaces
         write_thumb = partial(storage._write_thumb, replace=replace, immutable=immutable)
         job = storage._threads.submit(write_thumb, key, thumb.data, content_type)
         journal.record(job, ours=key if replace else None)
     journal.wait()
+    if keyed:
+        thumbs_generated.send_robust(type(storage), storage=storage, name=name, keys=[*keyed])
     return name
 
 
@@ -279,7 +221,7 @@ def store_without_thumbs(storage: Storage, name: str, write: Write, journal: Jou
     stored = journal.original()  # if that has failed, too, its own error is raised
     if storage.options.placeholder_url is not None and not storage._replaces:
         journal.undo()
-        stored, name = None, _marked_name(storage, name)
+        stored, name = None, marked_name(storage, name)
     if stored is None:
         stored = journal.record(storage._threads.submit(under_free_name, storage, name, write)).result()
     journal.undo(keep=stored)
@@ -365,8 +307,10 @@ def _rendered(
     limits = storage.options.limits
     source.info.format = image_format
     with naming_the_file(name), source.open() as reader:
-        if variants:
-            return render(reader, image_format, variants, limits, source.info.opened, source.info.focal)
+        if variants or source.info.wants_placeholder:
+            hashed = source.info.hashed if source.info.wants_placeholder else None
+            opened, focal = source.info.opened, source.info.focal
+            return render(reader, image_format, variants, limits, opened, focal, hashed=hashed)
         verify_decodable(reader, image_format, limits, source.info.opened)
         return []
 
@@ -374,14 +318,3 @@ def _rendered(
 def _claims_keys(storage: Storage) -> bool:
     """Whether somebody's original may be where a thumb goes, because their names look alike."""
     return storage.options.naming.prefix("name") is None and not storage._replaces and not storage.unique_names
-
-
-def _marked_name(storage: Storage, name: str) -> str:
-    """The name of an original without thumbs, with the mark that tells so."""
-    max_length = max_length_of_save.get()
-    # Room is left for a token, so that nothing of the mark is cut off for one.
-    room = max_length - _TOKEN_LENGTH if max_length else None
-    marked_name = marked(name, room)
-    if room is not None and len(marked_name) > room:
-        raise SuspiciousFileOperation(f"{shown(name)} has no room for a mark: allow more in the field's max_length.")
-    return storage.get_available_name(marked_name, max_length)

@@ -1,93 +1,93 @@
-"""`{% thumbnail file "large" %}`: the URL of a thumb."""
+"""The tags that show thumbs: thin doors to `athumb_storage.markup`."""
 
 from __future__ import annotations
 
-import logging
 import re
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from django import template
-from django.conf import settings
 from django.template.base import FilterExpression, Parser, Token
 from django.template.context import Context
 from django.utils.html import conditional_escape
 
+from athumb_storage import markup
 from athumb_storage.exceptions import AthumbError
-from athumb_storage.fields import ThumbsFieldFile
-
-logger = logging.getLogger("athumb_storage")
 
 register = template.Library()
 
 # Such a thumb name needs no quotes.
 _SIZE: Final = re.compile(r"\d+x\d+")
 
+_OPTION: Final = re.compile(r"([\w:.@-]+)=(.+)", re.DOTALL)
 
-class ThumbnailNode(template.Node):
+Options = Mapping[str, FilterExpression]
+
+
+class ThumbNode(template.Node):
+    """Writes something of a file and a thumb, or keeps it in a variable."""
+
     def __init__(
-        self, file: FilterExpression, thumb: FilterExpression, force_ssl: FilterExpression | None, variable: str | None
+        self,
+        tag: str,
+        write: Callable[..., str],
+        file: FilterExpression,
+        thumb: FilterExpression,
+        options: Options,
+        variable: str | None,
     ) -> None:
+        self.tag = tag
+        self.write = write
         self.file = file
         self.thumb = thumb
-        self.force_ssl = force_ssl
+        self.options = options
         self.variable = variable
 
     def render(self, context: Context) -> str:
-        url = self._url(context)
+        written = markup.or_nothing(self._spelled(self.thumb), partial(self._written, context))
         if self.variable is not None:
-            context[self.variable] = url
+            context[self.variable] = written
             return ""
-        return conditional_escape(url) if context.autoescape else url
+        return conditional_escape(written) if context.autoescape else written
 
-    def _url(self, context: Context) -> str:
+    def _written(self, context: Context) -> str:
         file = self.file.resolve(context, ignore_failures=True)
         if not file:
             return ""
-        try:
-            return _thumb_url(file, self._thumb_name(context), self._wants_ssl(context))
-        except AthumbError:
-            # A page that lacks a thumb is better than no page; who develops it wants to know at once.
-            if settings.DEBUG:
-                raise
-            logger.exception("{%% thumbnail %s %s %%} has no URL.", self.file, self.thumb)
-            return ""
+        options = {name: value.resolve(context, ignore_failures=True) for name, value in self.options.items()}
+        if self.write is not markup.thumb_size:
+            options["force_ssl"] = bool(options.get("force_ssl")) or _is_secure(context)
+        return self.write(file, self._thumb_name(context), **options)
 
     def _thumb_name(self, context: Context) -> Any:
         thumb = self.thumb.resolve(context, ignore_failures=True)
         if isinstance(thumb, str):
             thumb = thumb.strip()
         if thumb is None or thumb == "":
+            quoted = self._spelled(f"'{self.thumb}'")
             raise AthumbError(
-                f"The thumb name {self.thumb} is empty, or there is no such variable. A name itself needs quotes: "
-                f"{{% thumbnail {self.file} '{self.thumb}' %}}."
+                f"The thumb name {self.thumb} is empty, or there is no such variable. "
+                f"A name itself needs quotes: {quoted}."
             )
         return thumb
 
-    def _wants_ssl(self, context: Context) -> bool:
-        if self.force_ssl is not None and self.force_ssl.resolve(context):
-            return True
-        request = context.get("request")
-        return request is not None and request.is_secure()
+    def _spelled(self, thumb: object) -> str:
+        return f"{{% {self.tag} {self.file} {thumb} %}}"
 
 
-def _thumb_url(file: Any, thumb: Any, force_ssl: bool) -> str:
-    storage: Any = getattr(file, "storage", None)
-    if not hasattr(storage, "url_for_thumb"):
-        raise AthumbError(f"{file!r} has no thumbs: it is not the file of a storage that makes them.")
-    # Of a plain field, whose storage would look among the thumbs of other fields as well.
-    storage.thumbs.name_of(thumb)
-    if isinstance(file, ThumbsFieldFile):  # which knows the focal point
-        return file.url_for_thumb(thumb, force_ssl=force_ssl)
-    return str(storage.url_for_thumb(file.name, thumb, force_ssl=force_ssl))
+def _is_secure(context: Context) -> bool:
+    request = context.get("request")
+    return request is not None and request.is_secure()
 
 
-@register.tag
-def thumbnail(parser: Parser, token: Token) -> ThumbnailNode:
-    """The URL of a thumb, which is never looked up.
+def _compiled(parser: Parser, token: Token, write: Callable[..., str], known: tuple[str, ...] | None) -> ThumbNode:
+    """The node of a tag.
 
-    {% thumbnail product.image '60x60' %}
-    {% thumbnail product.image 60x60 force_ssl=True %}
-    {% thumbnail product.image thumb_name as thumb %} <img src="{{ thumb }}">
+    Args:
+        parser, token: Django's.
+        write: what the tag writes.
+        known: the options it has; None is any.
     """
     tag, *words = token.split_contents()
     variable = None
@@ -96,19 +96,61 @@ def thumbnail(parser: Parser, token: Token) -> ThumbnailNode:
         words = words[:-2]
     if len(words) < 2:
         raise template.TemplateSyntaxError(f"{tag!r} wants a file and a thumb name.")
-    file, thumb, *options = words
+    file, thumb, *rest = words
     if _SIZE.fullmatch(thumb):
         thumb = f"'{thumb}'"
-    return ThumbnailNode(
-        parser.compile_filter(file), parser.compile_filter(thumb), _force_ssl(parser, tag, options), variable
-    )
+    options = {}
+    for word in rest:
+        option = _OPTION.fullmatch(word)
+        if not option or (known is not None and option[1] not in known):
+            which = "any attribute" if known is None else ", ".join(known) or "nothing"
+            raise template.TemplateSyntaxError(f"{tag!r} does not know {word!r}; it takes {which}, as name=value.")
+        options[option[1]] = parser.compile_filter(option[2])
+    return ThumbNode(tag, write, parser.compile_filter(file), parser.compile_filter(thumb), options, variable)
 
 
-def _force_ssl(parser: Parser, tag: str, options: list[str]) -> FilterExpression | None:
-    force_ssl = None
-    for option in options:
-        name, _, value = option.partition("=")
-        if name != "force_ssl" or not value:
-            raise template.TemplateSyntaxError(f"{tag!r} does not know {option!r}; its only option is force_ssl=True.")
-        force_ssl = parser.compile_filter(value)
-    return force_ssl
+@register.tag
+def thumbnail(parser: Parser, token: Token) -> ThumbNode:
+    """The URL of a thumb, which is never looked up.
+
+    {% thumbnail product.image '60x60' %}
+    {% thumbnail product.image 60x60 force_ssl=True %}
+    {% thumbnail product.image thumb_name as thumb %} <img src="{{ thumb }}">
+    """
+    return _compiled(parser, token, markup.thumbnail, ("force_ssl",))
+
+
+@register.tag
+def thumb_img(parser: Parser, token: Token) -> ThumbNode:
+    """An `<img>` of a thumb, or of a responsive set.
+
+    {% thumb_img product.image 'large' alt=product.name class="cover" data-id=product.pk %}
+    """
+    return _compiled(parser, token, markup.thumb_img, None)
+
+
+@register.tag
+def picture(parser: Parser, token: Token) -> ThumbNode:
+    """A `<picture>` with all formats of a thumb, or of a responsive set.
+
+    {% picture product.image 'hero' sizes="(min-width: 60em) 50vw, 100vw" alt=product.name %}
+    """
+    return _compiled(parser, token, markup.picture, None)
+
+
+@register.tag
+def srcset(parser: Parser, token: Token) -> ThumbNode:
+    """The widths of a responsive set, or the densities of a thumb, with their URLs.
+
+    <img srcset="{% srcset product.image 'hero' format='WEBP' %}" sizes="100vw">
+    """
+    return _compiled(parser, token, markup.srcset, ("format", "force_ssl"))
+
+
+@register.tag
+def thumb_size(parser: Parser, token: Token) -> ThumbNode:
+    """Width and height of a thumb as attributes; nothing where they are not known.
+
+    <img src="{% thumbnail product.image 'large' %}" {% thumb_size product.image 'large' %}>
+    """
+    return _compiled(parser, token, markup.thumb_size, ())

@@ -41,7 +41,19 @@ def test_the_package_loads_neither_boto3_nor_settings_nor_pillow():
 
 
 @pytest.mark.parametrize(
-    "module", ["specs", "encoders", "geometry", "naming", "formats", "exceptions", "concurrency", "uploads", "version"]
+    "module",
+    [
+        "specs",
+        "thumbsets",
+        "encoders",
+        "geometry",
+        "naming",
+        "formats",
+        "exceptions",
+        "concurrency",
+        "uploads",
+        "version",
+    ],
 )
 def test_the_pure_rooms_know_neither_django_nor_pillow(module):
     loaded = loaded_by(f"import athumb_storage.{module}")
@@ -117,6 +129,7 @@ ROOMS = [
         "encoders",
         "checking",
         "specs",
+        "thumbsets",
         "naming",
         "concurrency",
         "conf",
@@ -126,7 +139,7 @@ ROOMS = [
     {"rendering", "processors"},
     {"storages"},
     {"transactions", "validators", "forms", "focal", "fieldfiles"},
-    {"fields"},
+    {"fields", "markup"},
     {"regeneration", "tasks"},
     {"apps", "checks", "management", "templatetags", "contrib"},
 ]

@@ -112,8 +112,9 @@ class SavingContract(Contract):
     @pytest.mark.parametrize("name", ["nothing.jpg", "nothing"])
     def test_an_empty_file_is_stored_without_thumbs(self, make_storage: MakeStorage, name: str) -> None:
         storage = make_storage(thumbs=THUMBS)
-        storage.save(name, ContentFile(b""))
+        name = storage.save(name, ContentFile(b""))
         assert self.stored(storage) == [name]
+        assert not storage.has_thumbs(name)
         assert content_of(storage, name) == b""
         with contextlib.suppress(NotImplementedError):  # not every storage tells sizes
             assert storage.size(name) == 0
@@ -123,9 +124,21 @@ class SavingContract(Contract):
     )
     def test_what_is_no_image_is_stored_as_it_is(self, make_storage: MakeStorage, data: bytes) -> None:
         storage = make_storage(thumbs=THUMBS)
-        assert storage.save("named.jpg", ContentFile(data)) == "named.jpg"
-        assert self.stored(storage) == ["named.jpg"]
-        assert content_of(storage, "named.jpg") == data
+        assert storage.save("named.pdf", ContentFile(data)) == "named.pdf"
+        assert self.stored(storage) == ["named.pdf"]
+        assert content_of(storage, "named.pdf") == data
+        assert not storage.has_thumbs("named.pdf")
+
+    def test_a_name_tells_whether_there_are_thumbs(self, make_storage: MakeStorage) -> None:
+        storage = make_storage(thumbs=THUMBS)
+        assert storage.save("text.jpg", ContentFile(b"text")) == "text.nothumbs.jpg"
+        assert storage.save("text", ContentFile(b"text")) == "text"
+        assert storage.save("image", upload(format="PNG")) == "image.png"
+        assert storage.save("image.pdf", upload()) == "image.pdf.jpg"
+        names = ["text.nothumbs.jpg", "text", "image.png", "image.pdf.jpg"]
+        assert [storage.has_thumbs(name) for name in names] == [False, False, True, True]
+        with_thumbs = [key for name in names[2:] for key in (name, *(storage.thumb_key(name, each) for each in THUMBS))]
+        assert self.stored(storage) == sorted([*names[:2], *with_thumbs])
 
     @pytest.mark.parametrize("fmt", ["JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF"])
     def test_an_image_is_told_by_its_bytes_and_a_thumbs_format_by_the_name(

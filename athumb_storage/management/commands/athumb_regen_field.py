@@ -25,7 +25,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("model", help="the model, as app.Model")
         parser.add_argument("field", help="the name of its file field")
-        parser.add_argument("--thumb", action="append", metavar="NAME", help="only this thumb; may be repeated")
+        parser.add_argument(
+            "--thumb", action="append", metavar="NAME", help="only this thumb or responsive set; may be repeated"
+        )
         parser.add_argument(
             "--missing", action="store_true", help="only thumbs that are not stored; the storage is asked"
         )
@@ -35,9 +37,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         model = _model(options["model"])
         field = _field(model, options["field"])
-        _check_thumbs(field, options["thumb"])
+        only = _thumb_names(field, options["thumb"])
         rows = model._base_manager.using(options["database"]).all()
-        results = regenerate(rows, field, options["thumb"], missing=options["missing"], dry_run=options["dry_run"])
+        results = regenerate(rows, field, only, missing=options["missing"], dry_run=options["dry_run"])
         counts = self._followed(results, rows.count(), options["verbosity"])
         self._summarise(counts, options["dry_run"])
 
@@ -92,9 +94,10 @@ def _field(model: type[models.Model], name: str) -> models.FileField:
     return field
 
 
-def _check_thumbs(field: models.FileField, names: list[str] | None) -> None:
+def _thumb_names(field: Any, names: list[str] | None) -> list[str] | None:
+    if names is None:
+        return None
     try:
-        for name in names or ():
-            field.storage.thumbs.name_of(name)  # type: ignore[attr-defined]  # as _field() saw
+        return [thumb for name in names for thumb in field.storage.thumbs.names_of(name)]
     except UnknownThumb as error:
         raise CommandError(str(error)) from error

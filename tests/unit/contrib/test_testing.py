@@ -263,5 +263,5 @@ def test_a_run_of_pytest_says_what_is_wrong(tmp_path):
         check=False,
     )
     assert re.search("1 failed, 1 passed, .*2 errors", done.stdout), done.stdout + done.stderr
-    assert "At index 0 diff: 'photos/cat.jpg.thumbs/small.jpg' != 'photos/cat.jpg2'" in done.stdout
+    assert "At index 0 diff: 'photos/cat.jpg.thumbs/small.jpg' != 'photos/cat.jpg2.jpg'" in done.stdout
     assert "TestForgotten needs a fixture `make_storage`." in done.stdout

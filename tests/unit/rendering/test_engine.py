@@ -388,9 +388,9 @@ def test_many_may_render_at_once():
 def test_a_large_original_on_any_number_of_cores(monkeypatch, cores, box):
     """It is scaled in strips; there may be more cores than the thumb has rows, and strips may not show."""
     data = saved(Image.effect_noise((20_000, 60), 90), "PNG")
-    monkeypatch.setattr("athumb_storage.rendering.engine._workers", SharedPool(1, "test-alone"))
+    monkeypatch.setattr("athumb_storage.rendering.scaling.workers", SharedPool(1, "test-alone"))
     alone = thumb_of(data, size=box)
-    monkeypatch.setattr("athumb_storage.rendering.engine._workers", SharedPool(cores, "test-strips"))
+    monkeypatch.setattr("athumb_storage.rendering.scaling.workers", SharedPool(cores, "test-strips"))
     in_strips = thumb_of(data, size=box)
     assert in_strips.size == alone.size
     assert ImageChops.difference(in_strips, alone).getextrema()[1] <= 1

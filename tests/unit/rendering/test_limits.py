@@ -15,7 +15,7 @@ from PIL import Image
 
 from athumb_storage import ImageLimitExceeded, Thumb, UploadedImageIsUnreadableError
 from athumb_storage.formats import HEAD_SIZE, sniff
-from athumb_storage.rendering import Limits, engine, opening, render, shown_size, verify_decodable
+from athumb_storage.rendering import Limits, engine, opening, render, scaling, shown_size, verify_decodable
 from athumb_storage.rendering.guard import ProcessorTime
 from athumb_storage.specs import Variant
 from tests.hostile.builder import (
@@ -176,15 +176,15 @@ def test_reading_stops_when_time_is_over(format_):
         verify_decodable(reader, format_, Limits(time_budget=1))
 
 
-@pytest.mark.parametrize("step", ["_resized", "encoded"])
-def test_time_may_be_over_between_the_steps(monkeypatch, step):
-    original = getattr(engine, step)
+@pytest.mark.parametrize(("room", "step"), [(scaling, "_resized"), (engine, "encoded")])
+def test_time_may_be_over_between_the_steps(monkeypatch, room, step):
+    original = getattr(room, step)
 
     def slowly(*args, **options):
         monkeypatch.setattr("athumb_storage.rendering.guard.thread_time", lambda: thread_time() + 100)
         return original(*args, **options)
 
-    monkeypatch.setattr(engine, step, slowly)
+    monkeypatch.setattr(room, step, slowly)
     orders = [Variant.of("thumb", Thumb(size=(20, 20)), "JPEG")]
     with pytest.raises(ImageLimitExceeded, match="time_budget"):
         render(io.BytesIO(GREY), "PNG", orders, Limits(time_budget=30))

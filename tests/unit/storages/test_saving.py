@@ -15,7 +15,7 @@ from django.core.files.base import ContentFile
 from athumb_storage import UploadedImageIsUnreadableError, UploadFailed
 from athumb_storage.concurrency import SharedPool, ThisThread
 from athumb_storage.storages import FileSystemThumbnailStorage, InMemoryThumbnailStorage, S3ThumbnailStorage
-from athumb_storage.storages.saving import under_free_name
+from athumb_storage.storages.final_names import under_free_name
 from tests.conftest import KEYS, THUMBS, image_in, noise, stored, upload
 from tests.shop.models import Document
 

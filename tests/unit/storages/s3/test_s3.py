@@ -90,8 +90,7 @@ def test_the_clients_content_type_does_not_count_for_an_image(make_s3, head, opt
 )
 def test_the_content_type_of_each_format(make_s3, head, fmt, content_type):
     storage = make_s3(thumbs=ONE)
-    storage.save("cat", upload(format=fmt))
-    assert head("cat")["ContentType"] == content_type
+    assert head(storage.save("cat", upload(format=fmt)))["ContentType"] == content_type
 
 
 @pytest.mark.parametrize("conditional_writes", [True, False])
@@ -496,7 +495,7 @@ ODD_NAMES = [
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_a_presigned_url_can_be_fetched(make_s3, name):
     storage = make_s3(thumbs=ONE)
-    storage.save(name, upload())
+    name = storage.save(name, upload())
     url = storage.url_for_thumb(name, "small")
     status, headers, body = fetched(url)
     assert (status, headers["Content-Type"]) == (200, "image/jpeg")

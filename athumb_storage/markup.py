@@ -1,0 +1,178 @@
+"""HTML that shows thumbs: `<img>`, `<picture>`, and what they are made of. It is string work: nobody is asked.
+
+Of an empty field, and of a file without thumbs, nothing is written. All raise `AthumbError` where the file never has
+thumbs, or not that one. A page that lacks a thumb is better than no page, but who develops it wants to know at once:
+`or_nothing` is for that.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import re
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
+
+from django.conf import settings
+from django.db.models.fields.files import FieldFile
+from django.utils.html import escape
+from django.utils.safestring import SafeString
+
+from athumb_storage.exceptions import AthumbError, OriginalSizeUnknown
+from athumb_storage.fieldfiles import FileWithThumbsFieldFile, ThumbsFieldFile
+from athumb_storage.formats import MIME_TYPES, FormatName
+from athumb_storage.rendering import placeholder_png
+from athumb_storage.specs import Thumb
+
+logger = logging.getLogger("athumb_storage")
+
+_ATTRIBUTE: Final = re.compile(r"[A-Za-z_:@][\w.:@-]*")
+
+P = ParamSpec("P")
+R = TypeVar("R", bound=str)
+
+
+def or_nothing(what: str, write: Callable[[], R]) -> R:
+    """What is written; nothing where that is an error, which `what` names in the log, unless DEBUG is on."""
+    try:
+        return write()
+    except AthumbError:
+        if settings.DEBUG:
+            raise
+        logger.exception("%s shows nothing.", what)
+        return cast("R", SafeString(""))
+
+
+def _of_any_file(write: Callable[Concatenate[ThumbsFieldFile, Any, P], R]) -> Callable[Concatenate[Any, Any, P], R]:
+    """Let it be asked of any file: of none, and of one without thumbs, nothing is written."""
+
+    @wraps(write)
+    def written(file: Any, thumb: Any, /, *args: P.args, **options: P.kwargs) -> R:
+        known = _checked(file, thumb) if file else None
+        return write(known, thumb, *args, **options) if known else cast("R", SafeString(""))
+
+    return written
+
+
+def _checked(file: Any, thumb: Any) -> ThumbsFieldFile | None:
+    """The file, if something is to be shown of it.
+
+    Raises:
+        AthumbError: it never has thumbs, or not that one.
+    """
+    if not hasattr(getattr(file, "storage", None), "has_thumbs") or not isinstance(file, FieldFile):
+        raise AthumbError(f"{file!r} has no thumbs: it is not the file of a storage that makes them.")
+    # Of a plain field, whose storage would look among the thumbs of other fields as well.
+    storage: Any = file.storage
+    storage.thumbs.names_of(thumb)
+    if not isinstance(file, ThumbsFieldFile):
+        file = FileWithThumbsFieldFile(file.instance, file.field, file.name)
+    return file if file.has_thumbs or file.has_placeholder_url else None
+
+
+@_of_any_file
+def thumbnail(file: ThumbsFieldFile, thumb: str | Thumb, /, *, force_ssl: bool = False) -> str:
+    """The URL of a thumb."""
+    return file.url_for_thumb(thumb, force_ssl=force_ssl)
+
+
+@_of_any_file
+def srcset(
+    file: ThumbsFieldFile,
+    thumb: str | Thumb,
+    /,
+    format: FormatName | None = None,  # noqa: A002, it is the option's name
+    *,
+    force_ssl: bool = False,
+) -> str:
+    """The widths of a responsive set, or the densities of a thumb, in one of its formats."""
+    return file.srcset(thumb, format, force_ssl=force_ssl) if file.has_thumbs else ""
+
+
+@_of_any_file
+def thumb_size(file: ThumbsFieldFile, thumb: str | Thumb, /) -> SafeString:
+    """Width and height of a thumb as attributes; empty where they are not known."""
+    return _attributes(_size(file, thumb))
+
+
+@_of_any_file
+def thumb_img(
+    file: ThumbsFieldFile, thumb: str | Thumb, /, *, force_ssl: bool = False, **attributes: Any
+) -> SafeString:
+    """An `<img>` of a thumb, or of a responsive set, in the plain format.
+
+    Args:
+        file: the file of a field.
+        thumb: a thumb name, the name of a responsive set, or a Thumb.
+        force_ssl: make URLs https where they would be http.
+        attributes: any of the element; `data_id` and `class_` stand for `data-id` and `class`. True is one without a
+            value, None is none, also in place of those that are written unasked.
+    """
+    return _img(file, thumb, force_ssl, attributes)
+
+
+@_of_any_file
+def picture(file: ThumbsFieldFile, thumb: str | Thumb, /, *, force_ssl: bool = False, **attributes: Any) -> SafeString:
+    """A `<picture>` of all formats of a thumb, or of a responsive set, best first; the browser chooses.
+
+    Args:
+        file, thumb, force_ssl: as for `thumb_img`.
+        attributes: those of the `<img>`; `sizes` says how wide it is shown.
+    """
+    sources = []
+    if file.has_thumbs:
+        sizes = {"sizes": attributes.get("sizes")}
+        for image_format in file.formats(thumb)[:-1]:
+            candidates = file.srcset(thumb, image_format, force_ssl=force_ssl)
+            url = candidates or file.url_for_thumb(thumb, image_format, force_ssl=force_ssl)
+            sources.append(_element("source", {"type": MIME_TYPES[image_format], "srcset": url, **sizes}))
+    return SafeString(f"<picture>{''.join(sources)}{_img(file, thumb, force_ssl, attributes)}</picture>")
+
+
+def _img(file: ThumbsFieldFile, thumb: str | Thumb, force_ssl: bool, given: Mapping[str, Any]) -> SafeString:
+    """The `<img>`; of a file without thumbs that of the placeholder, whose size nobody knows."""
+    written: dict[str, Any] = {"src": file.url_for_thumb(thumb, force_ssl=force_ssl)}
+    if file.has_thumbs:
+        written |= {"srcset": file.srcset(thumb, force_ssl=force_ssl), **_size(file, thumb)}
+    written |= {"alt": "", "loading": "lazy", "decoding": "async"}
+    written |= {_spelled(name): value for name, value in given.items()}
+    if not written.get("srcset"):
+        written.pop("sizes", None)  # which HTML allows nowhere else
+    style = [_background(file), str(written.get("style") or "")]
+    return _element("img", {**written, "style": "; ".join(filter(None, style))})
+
+
+def _size(file: ThumbsFieldFile, thumb: str | Thumb) -> dict[str, int]:
+    try:
+        width, height = file.thumb_size(thumb)
+    except OriginalSizeUnknown:
+        return {}
+    return {"width": width, "height": height}
+
+
+def _background(file: ThumbsFieldFile) -> str:
+    """What is shown until the thumb is there."""
+    picture = placeholder_png(file.placeholder)
+    if not picture:
+        return ""
+    return f"background: url(data:image/png;base64,{base64.b64encode(picture).decode()}) center / cover"
+
+
+def _element(tag: str, attributes: Mapping[str, Any]) -> SafeString:
+    written = _attributes({name: value for name, value in attributes.items() if value or name == "alt"})
+    return SafeString(f"<{tag} {written}>")
+
+
+def _attributes(values: Mapping[str, Any]) -> SafeString:
+    return SafeString(
+        " ".join(name if value is True else f'{name}="{escape(value)}"' for name, value in values.items())
+    )
+
+
+def _spelled(name: str) -> str:
+    """An attribute as HTML has it, of a name that may be one of Python."""
+    spelled = name.rstrip("_").replace("_", "-")
+    if not _ATTRIBUTE.fullmatch(spelled):
+        raise AthumbError(f"{name!r} is no attribute.")
+    return spelled
