@@ -6,4 +6,4 @@ class AthumbStorageConfig(AppConfig):
     verbose_name = "Thumbs"
 
     def ready(self) -> None:
-        from athumb_storage import checks  # noqa: F401, registers them
+        from athumb_storage import checks, deploy_checks  # noqa: F401, registers them

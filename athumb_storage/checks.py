@@ -1,21 +1,40 @@
-"""System checks: what is configured, but cannot work."""
+"""System checks: what is configured, but cannot work. They send nothing; `deploy_checks` has those that do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
+import django
 from django.apps import apps
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register  # noqa: A004, it is Django's
-from django.core.exceptions import ImproperlyConfigured
-from django.core.files.storage import default_storage
-from django.db.models import FileField, Model
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.files.storage import default_storage, storages
+from django.db.models import FileField
 from django.template import engines
 from django.template.backends.django import DjangoTemplates
+from django.utils.module_loading import import_string
 
 from athumb_storage import conf
 from athumb_storage.fields import ThumbsFieldMixin
 from athumb_storage.rendering import can_process, can_write
+from athumb_storage.storages import ThumbnailStorageMixin, configured
+from athumb_storage.storages.filenames import refuse_thumb_names
+
+BUCKET_WANTED: Final = "Set the storage's option bucket_name, or the setting AWS_STORAGE_BUCKET_NAME."
+
+_STORAGES_OF_ATHUMB: Final = {
+    "athumb.backends.s3boto.S3BotoStorage": "athumb_storage.storages.S3ThumbnailStorage",
+    "athumb.backends.s3boto.S3BotoStorage_AllPublic": "athumb_storage.storages.PublicS3ThumbnailStorage",
+}
+"""What took their place."""
+
+_MEANINGLESS: Final = {
+    "AWS_AUTO_CREATE_BUCKET": "Remove it, and create the bucket of the option bucket_name yourself.",
+    "THUMBNAIL_URL_CACHE_TIME": "Remove it: URLs are not looked up. The option signed_url_window keeps signed ones.",
+}
+"""Settings of django-athumb, and what to do instead. Off, they say what is done here anyway."""
 
 
 @register(Tags.models)
@@ -34,8 +53,7 @@ def check_fields(**_: Any) -> Sequence[CheckMessage]:
 
     E006: there is no field of focal points. E007: a processor cannot be imported.
     """
-    models = apps.get_models()
-    fields = [field for model in models for field in model._meta.local_fields if isinstance(field, ThumbsFieldMixin)]
+    fields = [field for field in _file_fields() if isinstance(field, ThumbsFieldMixin)]
     return [message for field in fields for message in _check_field(field)]
 
 
@@ -55,55 +73,127 @@ def check_template_library(**_: Any) -> Sequence[CheckMessage]:
     ]
 
 
-@register("athumb_storage", deploy=True)
-def check_conditional_writes(**_: Any) -> Sequence[CheckMessage]:
-    """Try out whether each storage can claim names as it is told to. It sends requests, so it is only for `--deploy`.
+@register(Tags.files)
+def check_old_settings(**_: Any) -> Sequence[CheckMessage]:
+    """W003: Django passes over `DEFAULT_FILE_STORAGE`. W005: a setting of django-athumb means nothing here."""
+    messages: list[CheckMessage] = []
+    named: str | None = getattr(settings, "DEFAULT_FILE_STORAGE", None)
+    if django.VERSION >= (5, 1) and named and named != _backend("default"):
+        backend = _STORAGES_OF_ATHUMB.get(named, named)
+        messages.append(
+            Warning(
+                f"Django passes over DEFAULT_FILE_STORAGE, so files are not stored by {named}.",
+                hint=f'Write STORAGES = {{"default": {{"BACKEND": "{backend}"}}, "staticfiles": …}} in its place.',
+                id="athumb_storage.W003",
+            )
+        )
+    messages += [
+        Warning(f"The setting {name} of django-athumb means nothing here.", hint=hint, id="athumb_storage.W005")
+        for name, hint in _MEANINGLESS.items()
+        if getattr(settings, name, None)
+    ]
+    return messages
 
-    E004: conditional writes are on, and the server does not honour them. W001: they are off, and it does. W002: it
-    could not be tried out. E005: there is no bucket, which may be told by the environment and be missing elsewhere.
+
+@register(Tags.files, "athumb_storage")
+def check_storages(**_: Any) -> Sequence[CheckMessage]:
+    """E008: a storage cannot be set up, because an option is wrong or what it needs is not installed."""
+    errors: dict[str, CheckMessage] = {}
+    for where, storage in storages_in_use():
+        if isinstance(storage, Exception):  # that of an alias is met again in the fields that use it
+            error = Error(
+                f"The storage cannot be set up: {storage}",
+                hint="Correct its BACKEND and OPTIONS in STORAGES, or install what they need.",
+                obj=where,
+                id="athumb_storage.E008",
+            )
+            errors.setdefault(str(storage), error)
+    return list(errors.values())
+
+
+@register(Tags.files)
+def check_buckets(**_: Any) -> Sequence[CheckMessage]:
+    """W004: a storage on S3 has no bucket; where a project is built, the environment may not tell it yet."""
+    return [
+        Warning(f"{type(storage).__name__} has no bucket.", hint=BUCKET_WANTED, id="athumb_storage.W004")
+        for storage in storages_on_s3()
+        if not storage.bucket_name
+    ]
+
+
+@register(Tags.models)
+def check_upload_to(**_: Any) -> Sequence[CheckMessage]:
+    """E009: what a field uploads goes where thumbs are stored, so all of it is refused."""
+    return [
+        Error(
+            f"Nothing can be uploaded to {str(field.upload_to)!r}: thumbs are stored under names like this.",
+            hint="Choose another upload_to, whose last folder does not end like a folder of thumbs.",
+            obj=field,
+            id="athumb_storage.E009",
+        )
+        for field in _file_fields()
+        if not callable(field.upload_to) and _is_for_thumbs(f"{field.upload_to}/file", own_storage(_given(field)))
+    ]
+
+
+def storages_in_use() -> Iterator[tuple[object, Any]]:
+    """The storages of `STORAGES` and of fields, each as `own_storage` has it, with where it is used.
+
+    What another package stores for itself is not set up.
     """
-    return [message for storage in _storages_on_s3() for message in _check_storage(storage)]
+    for alias in storages.backends:
+        if not _is_foreign(alias):
+            yield f"STORAGES[{alias!r}]", own_storage(configured(alias))
+    for field in _file_fields():
+        if isinstance(field, ThumbsFieldMixin) or field.storage is not default_storage:
+            yield field, own_storage(_given(field))
 
 
-def _storages_on_s3() -> list[Any]:
-    """The default storage and those of fields, as far as they write to S3."""
-    storages = [default_storage, *(field.storage for model in apps.get_models() for field in _file_fields(model))]
-    found = {id(unbound): unbound for storage in storages if (unbound := getattr(storage, "unbound", None))}
+def storages_on_s3() -> list[Any]:
+    """Those that write to S3, each once."""
+    found = {id(storage): storage for _, storage in storages_in_use()}
     return [storage for storage in found.values() if hasattr(storage, "honours_conditional_writes")]
 
 
-def _file_fields(model: type[Model]) -> Iterator[FileField]:
-    return (field for field in model._meta.local_fields if isinstance(field, FileField))
-
-
-def _check_storage(storage: Any) -> Iterator[CheckMessage]:
-    if not storage.bucket_name:
-        yield Error(
-            f"{type(storage).__name__} has no bucket.",
-            hint="Set the storage's option bucket_name, or the setting AWS_STORAGE_BUCKET_NAME.",
-            id="athumb_storage.E005",
-        )
-        return
-    where = f"bucket {storage.bucket_name!r}"
-    if storage.unique_names or storage.file_overwrite:
-        return
+def own_storage(given: object) -> Any:
+    """The storage with thumbs that `given` is or stands for; None if it makes none; the error, if it is not set up."""
     try:
-        honoured = storage.honours_conditional_writes()
+        return getattr(given, "unbound", None)  # which sets up what is set up on first use
     except Exception as error:  # noqa: BLE001, whatever it is, it is reported
-        yield Warning(f"It could not be tried out whether {where} can claim names: {error}", id="athumb_storage.W002")
-        return
-    if storage.claims_names and not honoured:
-        yield Error(
-            f"The server of {where} does not honour conditional writes, so uploads could replace one another.",
-            hint="Set the storage's option conditional_writes=False; then it asks before it stores.",
-            id="athumb_storage.E004",
-        )
-    elif honoured and not storage.claims_names:
-        yield Warning(
-            f"The server of {where} honours conditional writes, and the storage does not use them.",
-            hint="Set the storage's option conditional_writes=True: uploads cannot replace one another then.",
-            id="athumb_storage.W001",
-        )
+        return error
+
+
+def _backend(alias: str) -> str | None:
+    backends: Any = storages.backends  # django-stubs have it as something else
+    backend: str | None = backends.get(alias, {}).get("BACKEND")
+    return backend
+
+
+def _is_foreign(alias: str) -> bool:
+    try:
+        backend: Any = import_string(_backend(alias) or "")
+    except ImportError:  # to be reported
+        return False
+    return not (isinstance(backend, type) and issubclass(backend, ThumbnailStorageMixin))
+
+
+def _file_fields() -> Iterator[FileField]:
+    return (field for model in apps.get_models() for field in model._meta.local_fields if isinstance(field, FileField))
+
+
+def _given(field: FileField) -> object:
+    """The storage as the project gave it: to ask a field with thumbs for its own sets it up."""
+    return field._given if isinstance(field, ThumbsFieldMixin) else field.storage
+
+
+def _is_for_thumbs(name: str, storage: Any) -> bool:
+    if not isinstance(storage, ThumbnailStorageMixin):
+        return False
+    try:
+        refuse_thumb_names(name, storage.naming)
+    except SuspiciousFileOperation:
+        return True
+    return False
 
 
 def _check_field(field: ThumbsFieldMixin) -> Iterator[CheckMessage]:
@@ -114,7 +204,7 @@ def _check_field(field: ThumbsFieldMixin) -> Iterator[CheckMessage]:
             obj=field,
             id="athumb_storage.E006",
         )
-    if field.thumbs and field.unbound_storage() is None:
+    if field.thumbs and own_storage(field._given) is None:
         yield Error(
             f"The field has thumbs, but its storage {field.storage.__class__.__name__} cannot make them.",
             hint="Use a storage of athumb_storage.storages, or give yours the ThumbnailStorageMixin.",

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import io
+import threading
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import django
 import pytest
 from botocore.config import Config
 from django.core.checks import run_checks
-from django.core.files.storage import default_storage
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.files.storage import InMemoryStorage, default_storage, storages
 from django.core.management import CommandError, call_command
 from django.db import models
 from django.test.utils import isolate_apps
 from PIL import features
 
-from athumb_storage import checks
+from athumb_storage import AthumbError, checks, deploy_checks
 from athumb_storage.fields import ImageWithThumbsField
-from athumb_storage.rendering import can_write
-from athumb_storage.storages import InMemoryThumbnailStorage
+from athumb_storage.rendering import HEIC_NEEDED, can_write
+from athumb_storage.storages import InMemoryThumbnailStorage, S3ThumbnailStorage, configured, options
 from tests.conftest import stored
-from tests.shop.models import Product
+from tests.shop.models import Plain, Product
 
 
 def found(check_id):
@@ -76,6 +80,159 @@ def test_e003_a_format_that_pillow_cannot_write():
     assert message.hint == "Install a Pillow that can, such as the wheels on PyPI, or choose another format."
 
 
+# Settings and storages
+
+
+@pytest.mark.skipif(django.VERSION < (5, 1), reason="it is heeded there")
+@pytest.mark.parametrize(
+    ("named", "backend"),
+    [
+        ("athumb.backends.s3boto.S3BotoStorage_AllPublic", "athumb_storage.storages.PublicS3ThumbnailStorage"),
+        ("athumb_storage.storages.S3ThumbnailStorage", "athumb_storage.storages.S3ThumbnailStorage"),
+        ("somebody.elses.Storage", "somebody.elses.Storage"),
+    ],
+)
+def test_w003_a_setting_that_django_passes_over(settings, monkeypatch, named, backend):
+    settings.DEFAULT_FILE_STORAGE = named
+    (message,) = found("W003")
+    assert not message.is_serious()
+    assert message.msg == f"Django passes over DEFAULT_FILE_STORAGE, so files are not stored by {named}."
+    assert f'"default": {{"BACKEND": "{backend}"}}' in message.hint
+    monkeypatch.setattr(django, "VERSION", (5, 0))
+    assert found("W003") == []
+
+
+@pytest.mark.skipif(django.VERSION < (5, 1), reason="it is heeded there")
+def test_w003_is_silent_where_both_settings_say_the_same(settings):
+    settings.DEFAULT_FILE_STORAGE = settings.STORAGES["default"]["BACKEND"]
+    assert found("W003") == []
+
+
+def test_w004_no_bucket(on_s3, requests_sent):
+    on_s3(bucket_name=None)
+    (message,) = found("W004")
+    assert not message.is_serious()
+    assert message.msg == "S3ThumbnailStorage has no bucket."
+    assert message.hint == "Set the storage's option bucket_name, or the setting AWS_STORAGE_BUCKET_NAME."
+    call_command("check", stdout=io.StringIO(), stderr=io.StringIO())
+    assert requests_sent == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "instead"),
+    [("AWS_AUTO_CREATE_BUCKET", True, "bucket_name"), ("THUMBNAIL_URL_CACHE_TIME", 3600, "signed_url_window")],
+)
+def test_w005_a_setting_of_django_athumb(settings, setting, value, instead):
+    setattr(settings, setting, value)
+    (message,) = found("W005")
+    assert not message.is_serious()
+    assert message.msg == f"The setting {setting} of django-athumb means nothing here."
+    assert instead in message.hint
+
+
+def test_w005_is_silent_about_what_is_done_anyway_and_what_still_counts(settings):
+    settings.AWS_AUTO_CREATE_BUCKET, settings.THUMBNAIL_URL_CACHE_TIME = False, 0
+    settings.AWS_REGION, settings.MEDIA_CACHE_BUSTER = "eu-west-1", "7"
+    settings.AWS_STORAGE_BUCKET_CNAME, settings.AWS_HEADERS = "media.example.com", {"Expires": "0"}
+    assert found("W005") == []
+
+
+OURS = "athumb_storage.storages.InMemoryThumbnailStorage"
+
+
+@pytest.fixture
+def no_heic(monkeypatch):
+    monkeypatch.setattr(options, "readable_formats", lambda: frozenset({"JPEG"}))
+
+
+@pytest.mark.usefixtures("no_heic")
+@pytest.mark.parametrize("alias", ["default", "photos"])
+def test_e008_an_extra_is_missing(settings, alias):
+    wrong = {"BACKEND": OURS, "OPTIONS": {"allowed_formats": ["HEIC"]}}
+    settings.STORAGES = {**settings.STORAGES, alias: wrong}
+    (message,) = found("E008")
+    assert message.is_serious()
+    assert message.obj == f"STORAGES['{alias}']"
+    assert HEIC_NEEDED in message.msg
+    assert "install" in message.hint
+    (again,) = run_checks(tags=["athumb_storage"], include_deployment_checks=True)
+    assert again == message
+
+
+@pytest.mark.parametrize(
+    ("backend", "said"),
+    [
+        ({"BACKEND": "athumb_storage.storages.S4ThumbnailStorage"}, "S4ThumbnailStorage"),
+        ({"BACKEND": OURS, "OPTIONS": {"thumb": {}}}, "thumb"),
+        ({"BACKEND": "athumb_storage.storages.S3ThumbnailStorage", "OPTIONS": {"bucket": "b"}}, "'bucket'"),
+        ({}, "BACKEND"),
+    ],
+    ids=str,
+)
+def test_e008_other_faults(settings, backend, said):
+    settings.STORAGES = {**settings.STORAGES, "default": backend}
+    (message,) = found("E008")
+    assert said in message.msg
+    assert found("E001") == []
+
+
+def test_e008_a_field_whose_alias_is_gone(monkeypatch):
+    monkeypatch.setattr(Product._meta.get_field("image"), "_given", configured("gone"))
+    (message,) = found("E008")
+    assert str(message.obj) == "shop.Product.image"
+    assert "'gone'" in message.msg
+
+
+class OfSomebodyElse(InMemoryStorage):
+    def __init__(self):
+        raise ImproperlyConfigured("the environment does not say where")
+
+
+def test_e008_a_storage_of_somebody_else_counts_only_where_it_is_to_make_thumbs(settings):
+    backend = {"BACKEND": f"{__name__}.OfSomebodyElse"}
+    settings.STORAGES = {**settings.STORAGES, "backups": backend}
+    assert found("E008") == []
+    assert "backups" not in vars(storages)["_storages"]
+    settings.STORAGES = {**settings.STORAGES, "default": backend}
+    (message,) = found("E008")
+    assert "the environment does not say where" in message.msg
+
+
+@pytest.mark.parametrize("model, name", [(Product, "image"), (Plain, "file")])
+@pytest.mark.parametrize("upload_to", ["cat.jpg.thumbs", "photos/%Y.thumbs/", "a/./b.thumbs"])
+def test_e009_uploads_among_thumbs(monkeypatch, model, name, upload_to):
+    field = model._meta.get_field(name)
+    monkeypatch.setattr(field, "upload_to", upload_to)
+    (message,) = found("E009")
+    assert message.is_serious()
+    assert message.obj is field
+    assert repr(upload_to) in message.msg
+    assert "upload_to" in message.hint
+    with pytest.raises(SuspiciousFileOperation, match="thumbs are stored under names like this"):
+        field.storage.get_available_name(f"{upload_to}/cat.jpg")
+
+
+@pytest.mark.parametrize("upload_to", ["thumbs", "photos/%Y/%m/%d", "a.thumbs/b", lambda *_: "a.thumbs/b.jpg"])
+def test_e009_is_silent_where_uploads_are_stored(monkeypatch, upload_to):
+    monkeypatch.setattr(Product._meta.get_field("image"), "upload_to", upload_to)
+    assert found("E009") == []
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [
+        {"BACKEND": OURS, "OPTIONS": {"naming": "athumb"}},
+        {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+        {"BACKEND": "no.such.Storage"},
+    ],
+    ids=str,
+)
+def test_e009_is_silent_where_no_thumbs_are_named_so(settings, monkeypatch, backend):
+    settings.STORAGES = {**settings.STORAGES, "default": backend}
+    monkeypatch.setattr(Product._meta.get_field("image"), "upload_to", "a.thumbs")
+    assert found("E009") == []
+
+
 # Before a deployment: whether servers do what storages rely on
 
 
@@ -119,7 +276,7 @@ def deaf_to_conditions(storage):
 def test_names_are_claimed_and_the_server_honours_it(on_s3, make_s3, requests_sent):
     on_s3(conditional_writes=True)
     assert found_before_deploying() == {}
-    assert sorted(method for method, _ in requests_sent) == ["POST", "PUT", "PUT"]
+    assert sorted(method for method, _ in requests_sent) == ["POST", "POST", "PUT", "PUT", "PUT"]
     assert stored(make_s3()) == []
 
 
@@ -158,10 +315,10 @@ def test_nothing_is_claimed_and_the_server_would_not_honour_it(on_s3, make_s3):
     ids=["nobody there", "wrong key"],
 )
 @pytest.mark.parametrize("conditional_writes", [True, False])
-def test_w002_nobody_can_tell(on_s3, make_s3, options, conditional_writes):
+def test_w006_nothing_can_be_stored(on_s3, make_s3, options, conditional_writes):
     on_s3(conditional_writes=conditional_writes, **options)
     (message,) = found_before_deploying().values()
-    assert message.id == "athumb_storage.W002"
+    assert message.id == "athumb_storage.W006"
     assert not message.is_serious()
     assert make_s3().bucket_name in message.msg
     assert "a guessed secret" not in str(message)
@@ -180,17 +337,18 @@ def test_e005_no_bucket(on_s3, requests_sent, options):
 
 
 @pytest.mark.parametrize("option", ["unique_names", "file_overwrite"])
-def test_where_no_name_is_claimed_nothing_is_tried(on_s3, requests_sent, option):
+def test_where_no_name_is_claimed_only_a_thumb_is_stored(on_s3, make_s3, requests_sent, option):
     on_s3(**{option: True})
     assert found_before_deploying() == {}
-    assert requests_sent == []
+    assert [method for method, _ in requests_sent] == ["PUT", "POST"]
+    assert stored(make_s3()) == []
 
 
 def test_the_storage_of_a_field_is_tried_too_and_each_once(make_s3, monkeypatch, requests_sent):
     storage = make_s3(conditional_writes=False)
     monkeypatch.setattr(Product._meta.get_field("image"), "_given", storage)
     assert list(found_before_deploying()) == ["W001"]
-    assert sum(method == "POST" for method, _ in requests_sent) == 1
+    assert sum(method == "PUT" for method, _ in requests_sent) == 3
 
 
 def test_a_storage_without_s3_is_not_tried():
@@ -212,7 +370,7 @@ def test_as_a_command(on_s3):
 
 
 def test_a_check_that_was_broken_off_leaves_nothing(on_s3, make_s3):
-    """The answer to the second write is no refusal, but an error."""
+    """W002: the answer to the second write of the trial is no refusal, but an error."""
     on_s3(conditional_writes=True)
     asked = []
 
@@ -227,7 +385,184 @@ def test_a_check_that_was_broken_off_leaves_nothing(on_s3, make_s3):
         assert list(found_before_deploying()) == ["W002"]
     finally:
         events.unregister("provide-client-params.s3.PutObject", fails)
-    assert len(asked) == 2
+    assert len(asked) == 3
+    assert stored(make_s3()) == []
+
+
+# Before a deployment: whether a thumb can be had by its URL
+
+
+@pytest.fixture
+def site():
+    """A site that answers what it is told to, whatever is asked; where it is, its answer, and what was asked."""
+    asked, answer = [], {"status": 200, "headers": {"Content-Type": "image/webp"}}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response_only(answer["status"])
+            for name, value in answer["headers"].items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield {"custom_domain": f"127.0.0.1:{server.server_port}", "url_protocol": "http:"}, answer, asked
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"location": "media"},
+        {"signed_url_window": 600},
+        {"naming": "athumb"},
+        {"naming": "fingerprint"},
+        {"object_parameters": {"CacheControl": "max-age=60, public"}},
+        {"thumb_object_parameters": {"ContentType": "image/x-webp"}},
+        {"gzip": True, "gzip_content_types": ["image/webp"]},
+    ],
+    ids=str,
+)
+def test_a_thumb_is_served_as_it_is_stored(on_s3, make_s3, options):
+    on_s3(**options)
+    assert found_before_deploying() == {}
+    assert stored(make_s3()) == []
+
+
+def test_w007_the_bucket_may_not_be_read(on_s3, make_s3):
+    on_s3(querystring_auth=False)
+    (message,) = found_before_deploying().values()
+    assert message.id == "athumb_storage.W007"
+    assert not message.is_serious()
+    assert "the answer is 403" in message.msg
+    assert "does not allow reading" in message.hint
+    assert stored(make_s3()) == []
+
+
+def test_w007_the_url_leads_elsewhere(on_s3, make_s3, site):
+    options, answer, asked = site
+    answer["status"] = 404
+    on_s3(**options, location="media")
+    (message,) = found_before_deploying().values()
+    assert message.id == "athumb_storage.W007"
+    assert f"http://{options['custom_domain']}{asked[0]}: the answer is 404" in message.msg
+    assert "custom_domain" in message.hint
+    assert asked[0].startswith("/media/")
+    assert stored(make_s3()) == []
+
+
+def test_w007_nobody_is_there(on_s3, make_s3):
+    on_s3(custom_domain="127.0.0.1:9", url_protocol="http:")
+    (message,) = found_before_deploying().values()
+    assert message.id == "athumb_storage.W007"
+    assert "refused" in message.msg
+    assert stored(make_s3()) == []
+
+
+def test_w007_tells_no_signature(on_s3, make_s3, monkeypatch):
+    def fails(request, **_):
+        assert "X-Amz-Signature" in request.full_url
+        raise ValueError(f"URL can't contain {request.full_url!r}")
+
+    monkeypatch.setattr(deploy_checks, "urlopen", fails)
+    on_s3()
+    (message,) = found_before_deploying().values()
+    assert message.id == "athumb_storage.W007"
+    assert "URL can't contain" in message.msg
+    assert "X-Amz" not in str(message)
+    assert stored(make_s3()) == []
+
+
+@pytest.mark.parametrize("served", [{}, {"Content-Type": "text/html; charset=utf-8"}], ids=str)
+def test_w008_another_content_type(on_s3, make_s3, site, served):
+    options, answer, _ = site
+    answer["headers"] = served
+    on_s3(**options)
+    (message,) = found_before_deploying().values()
+    assert message.id == "athumb_storage.W008"
+    assert not message.is_serious()
+    assert "stored as image/webp" in message.msg
+    assert message.msg.endswith(f"says {served.get('Content-Type', 'nothing')}.")
+    assert "Content-Type" in message.hint
+    assert stored(make_s3()) == []
+
+
+@pytest.mark.parametrize("served", [{}, {"Cache-Control": "no-store"}], ids=str)
+@pytest.mark.parametrize(
+    "caching", [{"object_parameters": {"CacheControl": "max-age=60"}}, {"naming": "fingerprint"}], ids=str
+)
+def test_w009_another_caching(on_s3, make_s3, site, served, caching):
+    options, answer, _ = site
+    answer["headers"] = {"Content-Type": "image/webp", **served}
+    on_s3(**options, **caching)
+    (message,) = found_before_deploying().values()
+    assert message.id == "athumb_storage.W009"
+    assert not message.is_serious()
+    assert "max-age=" in message.msg
+    assert message.msg.endswith(f"says {served.get('Cache-Control', 'nothing')}.")
+    assert "CacheControl" in message.hint
+    assert stored(make_s3()) == []
+
+
+def test_the_words_of_headers_may_stand_otherwise(on_s3, site):
+    options, answer, _ = site
+    answer["headers"] = {"Content-Type": "Image/WebP; charset=x", "Cache-Control": "PUBLIC,max-age=60"}
+    on_s3(**options, object_parameters={"CacheControl": "max-age=60, public"})
+    assert found_before_deploying() == {}
+
+
+def test_where_nothing_is_said_of_caching_any_will_do(on_s3, site):
+    options, answer, _ = site
+    answer["headers"]["Cache-Control"] = "max-age=5"
+    on_s3(**options)
+    assert found_before_deploying() == {}
+
+
+def test_w006_what_was_stored_cannot_be_removed(on_s3, make_s3, monkeypatch):
+    def refuses(*_):
+        raise AthumbError("S3 did not delete it")
+
+    on_s3()
+    with monkeypatch.context() as patch:
+        patch.setattr(S3ThumbnailStorage, "_remove", refuses)
+        (message,) = found_before_deploying().values()
+    assert message.id == "athumb_storage.W006"
+    (left,) = stored(make_s3())
+    assert repr(left) in message.msg
+
+
+def test_a_write_whose_answer_was_lost_leaves_nothing(on_s3, make_s3):
+    def loses(http_response, **_):
+        raise ConnectionError("the network is down")
+
+    on_s3()
+    events = default_storage.client.meta.events
+    events.register("after-call.s3.PutObject", loses)
+    try:
+        (message,) = found_before_deploying().values()
+    finally:
+        events.unregister("after-call.s3.PutObject", loses)
+    assert message.id == "athumb_storage.W006"
+    assert "the network is down" in message.msg
+    assert stored(make_s3()) == []
+
+
+def test_who_is_stopped_leaves_nothing(on_s3, make_s3, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(deploy_checks, "urlopen", stopped)
+    on_s3()
+    with pytest.raises(KeyboardInterrupt):
+        found_before_deploying()
     assert stored(make_s3()) == []
 
 

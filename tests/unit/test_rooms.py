@@ -141,7 +141,7 @@ ROOMS = [
     {"transactions", "validators", "forms", "focal", "fieldfiles"},
     {"fields", "markup"},
     {"regeneration", "tasks"},
-    {"apps", "checks", "management", "templatetags", "contrib"},
+    {"apps", "checks", "deploy_checks", "management", "templatetags", "contrib"},
 ]
 LEVELS = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 

@@ -200,8 +200,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
 
     def _write_thumb(self, key: str, data: bytes, content_type: str, *, replace: bool, immutable: bool = False) -> str:
         target = self._target(key)
-        parameters = {**({"CacheControl": _FOR_EVER} if immutable else {}), **self._with_defaults(target.key, {})}
-        parameters |= {"ContentType": content_type, **self.thumb_object_parameters}
+        parameters = self._thumb_parameters(target.key, content_type, immutable)
         if self._is_to_be_zipped(parameters):
             data = gzip.compress(data, mtime=0)
             parameters["ContentEncoding"] = "gzip"
@@ -210,6 +209,10 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
         else:
             target.put_verified(data, parameters | self._condition(target))
         return key
+
+    def _thumb_parameters(self, key: str, content_type: str, immutable: bool) -> dict[str, Any]:
+        parameters = {**({"CacheControl": _FOR_EVER} if immutable else {}), **self._with_defaults(key, {})}
+        return parameters | {"ContentType": content_type, **self.thumb_object_parameters}
 
     def _parameters(self, key: str, source: Source, image_format: str | None) -> dict[str, Any]:
         if image_format:
