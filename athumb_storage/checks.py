@@ -24,11 +24,17 @@ from athumb_storage.storages.filenames import refuse_thumb_names
 
 BUCKET_WANTED: Final = "Set the storage's option bucket_name, or the setting AWS_STORAGE_BUCKET_NAME."
 
-_STORAGES_OF_ATHUMB: Final = {
-    "athumb.backends.s3boto.S3BotoStorage": "athumb_storage.storages.S3ThumbnailStorage",
-    "athumb.backends.s3boto.S3BotoStorage_AllPublic": "athumb_storage.storages.PublicS3ThumbnailStorage",
+_SUCCESSORS: Final[dict[str, dict[str, object]]] = {
+    f"athumb.backends.s3boto.{theirs}": {
+        "BACKEND": f"athumb_storage.storages.{ours}",
+        "OPTIONS": {"naming": "athumb"},
+    }
+    for theirs, ours in (
+        ("S3BotoStorage", "S3ThumbnailStorage"),
+        ("S3BotoStorage_AllPublic", "PublicS3ThumbnailStorage"),
+    )
 }
-"""What took their place."""
+"""What took the place of the storages of django-athumb, and keeps the keys of their thumbs."""
 
 _MEANINGLESS: Final = {
     "AWS_AUTO_CREATE_BUCKET": "Remove it, and create the bucket of the option bucket_name yourself.",
@@ -79,11 +85,14 @@ def check_old_settings(**_: Any) -> Sequence[CheckMessage]:
     messages: list[CheckMessage] = []
     named: str | None = getattr(settings, "DEFAULT_FILE_STORAGE", None)
     if django.VERSION >= (5, 1) and named and named != _backend("default"):
-        backend = _STORAGES_OF_ATHUMB.get(named, named)
+        wanted = {
+            "default": _SUCCESSORS.get(named, {"BACKEND": named}),
+            "staticfiles": {"BACKEND": _backend("staticfiles")},
+        }
         messages.append(
             Warning(
                 f"Django passes over DEFAULT_FILE_STORAGE, so files are not stored by {named}.",
-                hint=f'Write STORAGES = {{"default": {{"BACKEND": "{backend}"}}, "staticfiles": …}} in its place.',
+                hint=f"Write STORAGES = {wanted} in its place.",
                 id="athumb_storage.W003",
             )
         )
@@ -172,7 +181,7 @@ def _backend(alias: str) -> str | None:
 def _is_foreign(alias: str) -> bool:
     try:
         backend: Any = import_string(_backend(alias) or "")
-    except ImportError:  # to be reported
+    except Exception:  # noqa: BLE001, it is raised again and reported when it is set up
         return False
     return not (isinstance(backend, type) and issubclass(backend, ThumbnailStorageMixin))
 

@@ -586,7 +586,8 @@ class TestReference:
         assert set(first_column("docs/reference.md", "Settings")) == used
 
     def test_system_checks(self):
-        source = (ROOT / "athumb_storage" / "checks.py").read_text()
+        package = ROOT / "athumb_storage"
+        source = "".join((package / name).read_text() for name in ("checks.py", "deploy_checks.py"))
         ids = sorted(set(re.findall(r'id="(athumb_storage\.\w+)"', source)))
         assert sorted(first_column("docs/reference.md", "System checks")) == ids
 

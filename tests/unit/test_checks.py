@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import threading
 from contextlib import contextmanager
@@ -20,8 +21,8 @@ from PIL import features
 
 from athumb_storage import AthumbError, checks, deploy_checks
 from athumb_storage.fields import ImageWithThumbsField
-from athumb_storage.rendering import HEIC_NEEDED, can_write
-from athumb_storage.storages import InMemoryThumbnailStorage, S3ThumbnailStorage, configured, options
+from athumb_storage.rendering import HEIC_NEEDED, can_write, heic
+from athumb_storage.storages import InMemoryThumbnailStorage, S3ThumbnailStorage, configured
 from tests.conftest import stored
 from tests.shop.models import Plain, Product
 
@@ -85,19 +86,27 @@ def test_e003_a_format_that_pillow_cannot_write():
 
 @pytest.mark.skipif(django.VERSION < (5, 1), reason="it is heeded there")
 @pytest.mark.parametrize(
-    ("named", "backend"),
+    ("named", "entry"),
     [
-        ("athumb.backends.s3boto.S3BotoStorage_AllPublic", "athumb_storage.storages.PublicS3ThumbnailStorage"),
-        ("athumb_storage.storages.S3ThumbnailStorage", "athumb_storage.storages.S3ThumbnailStorage"),
-        ("somebody.elses.Storage", "somebody.elses.Storage"),
+        (
+            "athumb.backends.s3boto.S3BotoStorage_AllPublic",
+            {"BACKEND": "athumb_storage.storages.PublicS3ThumbnailStorage", "OPTIONS": {"naming": "athumb"}},
+        ),
+        (
+            "athumb.backends.s3boto.S3BotoStorage",
+            {"BACKEND": "athumb_storage.storages.S3ThumbnailStorage", "OPTIONS": {"naming": "athumb"}},
+        ),
+        ("athumb_storage.storages.S3ThumbnailStorage", {"BACKEND": "athumb_storage.storages.S3ThumbnailStorage"}),
+        ("somebody.elses.Storage", {"BACKEND": "somebody.elses.Storage"}),
     ],
 )
-def test_w003_a_setting_that_django_passes_over(settings, monkeypatch, named, backend):
+def test_w003_a_setting_that_django_passes_over(settings, monkeypatch, named, entry):
     settings.DEFAULT_FILE_STORAGE = named
     (message,) = found("W003")
     assert not message.is_serious()
     assert message.msg == f"Django passes over DEFAULT_FILE_STORAGE, so files are not stored by {named}."
-    assert f'"default": {{"BACKEND": "{backend}"}}' in message.hint
+    written = message.hint.removeprefix("Write STORAGES = ").removesuffix(" in its place.")
+    assert ast.literal_eval(written) == {"default": entry, "staticfiles": settings.STORAGES["staticfiles"]}
     monkeypatch.setattr(django, "VERSION", (5, 0))
     assert found("W003") == []
 
@@ -142,7 +151,7 @@ OURS = "athumb_storage.storages.InMemoryThumbnailStorage"
 
 @pytest.fixture
 def no_heic(monkeypatch):
-    monkeypatch.setattr(options, "readable_formats", lambda: frozenset({"JPEG"}))
+    monkeypatch.setattr(heic, "can_read_heic", lambda: False)
 
 
 @pytest.mark.usefixtures("no_heic")
@@ -183,6 +192,15 @@ def test_e008_a_field_whose_alias_is_gone(monkeypatch):
     assert "'gone'" in message.msg
 
 
+def test_e008_a_module_that_does_not_want_to_be_imported(settings, monkeypatch, tmp_path):
+    """As those of django-storages do not where their library is missing."""
+    (tmp_path / "unwilling.py").write_text("raise ValueError('the library is missing')")
+    monkeypatch.syspath_prepend(tmp_path)
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "unwilling.Storage"}}
+    (message,) = found("E008")
+    assert "the library is missing" in message.msg
+
+
 class OfSomebodyElse(InMemoryStorage):
     def __init__(self):
         raise ImproperlyConfigured("the environment does not say where")
@@ -198,7 +216,7 @@ def test_e008_a_storage_of_somebody_else_counts_only_where_it_is_to_make_thumbs(
     assert "the environment does not say where" in message.msg
 
 
-@pytest.mark.parametrize("model, name", [(Product, "image"), (Plain, "file")])
+@pytest.mark.parametrize(("model", "name"), [(Product, "image"), (Plain, "file")])
 @pytest.mark.parametrize("upload_to", ["cat.jpg.thumbs", "photos/%Y.thumbs/", "a/./b.thumbs"])
 def test_e009_uploads_among_thumbs(monkeypatch, model, name, upload_to):
     field = model._meta.get_field(name)
