@@ -24,6 +24,8 @@ from athumb_storage.storages.filenames import refuse_thumb_names
 
 BUCKET_WANTED: Final = "Set the storage's option bucket_name, or the setting AWS_STORAGE_BUCKET_NAME."
 
+_PASSED_OVER: Final = "DEFAULT_FILE_STORAGE"
+
 _SUCCESSORS: Final[dict[str, dict[str, object]]] = {
     f"athumb.backends.s3boto.{theirs}": {
         "BACKEND": f"athumb_storage.storages.{ours}",
@@ -83,7 +85,7 @@ def check_template_library(**_: Any) -> Sequence[CheckMessage]:
 def check_old_settings(**_: Any) -> Sequence[CheckMessage]:
     """W003: Django passes over `DEFAULT_FILE_STORAGE`. W005: a setting of django-athumb means nothing here."""
     messages: list[CheckMessage] = []
-    named: str | None = getattr(settings, "DEFAULT_FILE_STORAGE", None)
+    named: str | None = getattr(settings, _PASSED_OVER, None)
     if django.VERSION >= (5, 1) and named and named != _backend("default"):
         wanted = {
             "default": _SUCCESSORS.get(named, {"BACKEND": named}),
@@ -91,7 +93,7 @@ def check_old_settings(**_: Any) -> Sequence[CheckMessage]:
         }
         messages.append(
             Warning(
-                f"Django passes over DEFAULT_FILE_STORAGE, so files are not stored by {named}.",
+                f"Django passes over {_PASSED_OVER}, so files are not stored by {named}.",
                 hint=f"Write STORAGES = {wanted} in its place.",
                 id="athumb_storage.W003",
             )

@@ -23,8 +23,6 @@ _CONTENT_TYPE: Final = "image/webp"
 _DATA: Final = base64.b64decode("UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA==")
 """A thumb of one pixel."""
 
-_UNWRITABLE: Final = "athumb_storage.W006"
-
 
 @register("athumb_storage", deploy=True)
 def check_storages_on_s3(**_: Any) -> Sequence[CheckMessage]:
@@ -44,7 +42,7 @@ def _check_storage(storage: Any) -> Iterator[CheckMessage]:
         return
     found = _check_thumb(storage)
     yield from found
-    if all(message.id != _UNWRITABLE for message in found):
+    if all(message.id != "athumb_storage.W006" for message in found):
         yield from _check_conditions(storage)
 
 
@@ -73,7 +71,7 @@ def _check_removal(storage: Any, key: str) -> list[CheckMessage]:
 
 def _unwritable(message: str) -> CheckMessage:
     hint = "Look at the storage's options for the server and its keys, and let them put and delete objects."
-    return Warning(message, hint=hint, id=_UNWRITABLE)
+    return Warning(message, hint=hint, id="athumb_storage.W006")
 
 
 def _check_url(storage: Any, key: str, parameters: dict[str, Any]) -> list[CheckMessage]:

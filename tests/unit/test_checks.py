@@ -230,7 +230,15 @@ def test_e009_uploads_among_thumbs(monkeypatch, model, name, upload_to):
         field.storage.get_available_name(f"{upload_to}/cat.jpg")
 
 
-@pytest.mark.parametrize("upload_to", ["thumbs", "photos/%Y/%m/%d", "a.thumbs/b", lambda *_: "a.thumbs/b.jpg"])
+class Chosen:
+    def __call__(self, instance, name):
+        return f"photos/{name}"
+
+    def __str__(self):
+        return "a.thumbs"
+
+
+@pytest.mark.parametrize("upload_to", ["thumbs", "photos/%Y/%m/%d", "a.thumbs/b", Chosen()])
 def test_e009_is_silent_where_uploads_are_stored(monkeypatch, upload_to):
     monkeypatch.setattr(Product._meta.get_field("image"), "upload_to", upload_to)
     assert found("E009") == []
@@ -273,7 +281,9 @@ NO_RETRIES = Config(retries={"total_max_attempts": 1})
 
 def found_before_deploying():
     messages = run_checks(tags=["athumb_storage"], include_deployment_checks=True)
-    return {message.id.partition(".")[2]: message for message in messages}
+    by_id = {message.id.partition(".")[2]: message for message in messages}
+    assert len(by_id) == len(messages)
+    return by_id
 
 
 @contextmanager
@@ -362,9 +372,11 @@ def test_where_no_name_is_claimed_only_a_thumb_is_stored(on_s3, make_s3, request
     assert stored(make_s3()) == []
 
 
-def test_the_storage_of_a_field_is_tried_too_and_each_once(make_s3, monkeypatch, requests_sent):
+@pytest.mark.parametrize(("model", "name", "attribute"), [(Product, "image", "_given"), (Plain, "file", "storage")])
+def test_the_storage_of_a_field_is_tried_too_and_each_once(make_s3, monkeypatch, requests_sent, model, name, attribute):
     storage = make_s3(conditional_writes=False)
-    monkeypatch.setattr(Product._meta.get_field("image"), "_given", storage)
+    monkeypatch.setattr(model._meta.get_field(name), attribute, storage)
+    monkeypatch.setattr(Plain._meta.get_field("image"), "storage", storage)
     assert list(found_before_deploying()) == ["W001"]
     assert sum(method == "PUT" for method, _ in requests_sent) == 3
 
