@@ -16,7 +16,9 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.messages",
     "django.contrib.sessions",
+    "django.contrib.staticfiles",
     "athumb_storage",
+    "athumb_storage.contrib.admin",
     "tests.shop",
     "gallery",
 ]

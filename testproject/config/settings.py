@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "athumb_storage",
+    "athumb_storage.contrib.admin",
     "gallery",
 ]
 

@@ -90,3 +90,28 @@ class HiddenPortrait(Portrait):
 
 class SignedPortrait(Portrait):
     signature = models.CharField(max_length=20)
+
+
+class Album(models.Model):
+    title = models.CharField(max_length=20)
+
+
+class AlbumPhoto(models.Model):
+    album = models.ForeignKey(Album, models.CASCADE, related_name="photos")
+    focus = models.CharField(max_length=20, blank=True, validators=[validate_focal_point])
+    width = models.IntegerField(null=True, editable=False)
+    height = models.IntegerField(null=True, editable=False)
+    image = ImageWithThumbsField(
+        upload_to="albums",
+        focal_field="focus",
+        width_field="width",
+        height_field="height",
+        thumbs={
+            "admin": {"size": (60, 40), "crop": True},
+            "small": {"size": (120, 120)},
+            "medium": {"size": (300, 240)},
+            "large": {"size": (600, 600)},
+            "face": {"size": (80, 80), "crop": "focal", "format": "PNG"},
+            "banner": {"size": (240, 60), "crop": "focal", "upscale": False},
+        },
+    )

@@ -1,0 +1,97 @@
+"""Which picture of a file the admin shows. All of it follows from the name: no storage is asked, and no database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from django.forms.utils import flatatt
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from athumb_storage.exceptions import OriginalSizeUnknown
+from athumb_storage.fieldfiles import ThumbsFieldFile
+from athumb_storage.formats import UPLOAD_EXTENSIONS
+from athumb_storage.geometry import Size
+from athumb_storage.specs import Thumb
+from athumb_storage.validators import is_stored
+
+PREVIEW: Final = "admin"
+"""The thumb name of the preview, if the project has such a thumb."""
+
+PICKER_SIDE: Final = 240
+"""How long a picture is to be in which a point can be chosen, in pixels."""
+
+_IMAGE_EXTENSIONS: Final = frozenset(extension for names in UPLOAD_EXTENSIONS.values() for extension in names)
+
+
+def file_with_thumbs(value: object) -> ThumbsFieldFile | None:
+    """The same, if it is a stored file that has thumbs."""
+    if isinstance(value, ThumbsFieldFile) and value and is_stored(value) and thumbs_of(value) and _has_thumbs(value):
+        return value
+    return None
+
+
+def thumbs_of(file: ThumbsFieldFile) -> Mapping[str, Thumb]:
+    """The thumbs of a file; none where its storage cannot make them."""
+    return getattr(file.storage, "thumbs", {})
+
+
+def _has_thumbs(file: ThumbsFieldFile) -> bool:
+    return PurePosixPath(file.name or "").suffix[1:].lower() in _IMAGE_EXTENSIONS
+
+
+def preview_thumb(thumbs: Mapping[str, Thumb]) -> str:
+    """The thumb name of the preview: the one that is meant for it, else the smallest."""
+    return PREVIEW if PREVIEW in thumbs else min(thumbs, key=lambda name: _area(thumbs[name]))
+
+
+def _area(thumb: Thumb) -> int:
+    width, height = thumb.size
+    return (width or height or 0) * (height or width or 0)
+
+
+def uncropped_thumb(thumbs: Mapping[str, Thumb]) -> str | None:
+    """The name of the smallest thumb that shows all of the original and is large enough to choose a point, else of the
+    largest; None where there is none."""
+    fits = {name: max(side or 0 for side in thumb.size) for name, thumb in thumbs.items() if _is_fit(thumb)}
+    large = [name for name in fits if fits[name] >= PICKER_SIDE]
+    return min(large, key=fits.__getitem__) if large else max(fits, key=fits.__getitem__, default=None)
+
+
+def _is_fit(thumb: Thumb) -> bool:
+    return thumb.crop is None and thumb.pad is None
+
+
+def original_size(file: ThumbsFieldFile) -> Size | None:
+    """Width and height of the original, if its row has them."""
+    with suppress(OriginalSizeUnknown):
+        return file._original_size()
+    return None
+
+
+def image_tag(file: ThumbsFieldFile, thumb: str | None) -> SafeString:
+    """The `<img>` of a thumb, or of the original if `thumb` is None.
+
+    Raises:
+        UnknownThumb: the file has no such thumb.
+    """
+    attributes: dict[str, Any] = {
+        "src": file.url_for_thumb(thumb) if thumb else file.url,
+        "alt": PurePosixPath(file.name or "").name,
+        "loading": "lazy",
+    }
+    size = _size(file, thumb)
+    if size:
+        attributes["width"], attributes["height"] = size
+    return format_html("<img{}>", flatatt(attributes))
+
+
+def _size(file: ThumbsFieldFile, thumb: str | None) -> Size | None:
+    if thumb is None:
+        return original_size(file)
+    with suppress(OriginalSizeUnknown):
+        return file.thumb_size(thumb)
+    return None
