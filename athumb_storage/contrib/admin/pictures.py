@@ -65,13 +65,6 @@ def _is_fit(thumb: Thumb) -> bool:
     return thumb.crop is None and thumb.pad is None
 
 
-def original_size(file: ThumbsFieldFile) -> Size | None:
-    """Width and height of the original, if its row has them."""
-    with suppress(OriginalSizeUnknown):
-        return file._original_size()
-    return None
-
-
 def image_tag(file: ThumbsFieldFile, thumb: str | None) -> SafeString:
     """The `<img>` of a thumb, or of the original if `thumb` is None.
 
@@ -83,15 +76,17 @@ def image_tag(file: ThumbsFieldFile, thumb: str | None) -> SafeString:
         "alt": PurePosixPath(file.name or "").name,
         "loading": "lazy",
     }
-    size = _size(file, thumb)
+    size = size_of(file, thumb)
     if size:
         attributes["width"], attributes["height"] = size
     return format_html("<img{}>", flatatt(attributes))
 
 
-def _size(file: ThumbsFieldFile, thumb: str | None) -> Size | None:
-    if thumb is None:
-        return original_size(file)
+def size_of(file: ThumbsFieldFile, thumb: str | None = None) -> Size | None:
+    """Width and height of a thumb, or of the original if `thumb` is None; None if they are not at hand."""
+    # A form that is refused leaves an upload on the row, and the upload's size.
+    if file.instance.__dict__.get(file.field.attname) is not file:
+        return None
     with suppress(OriginalSizeUnknown):
-        return file.thumb_size(thumb)
+        return file.thumb_size(thumb) if thumb else file._original_size()
     return None

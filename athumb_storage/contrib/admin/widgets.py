@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from athumb_storage.contrib.admin.pictures import (
     file_with_thumbs,
     image_tag,
-    original_size,
     preview_thumb,
+    size_of,
     thumbs_of,
     uncropped_thumb,
 )
@@ -80,4 +80,4 @@ def _picker(file: ThumbsFieldFile, focal_input: str) -> str:
         for name, thumb in thumbs_of(file).items()
         if thumb.crop == "focal"
     ]
-    return json.dumps({"input": focal_input, "original": original_size(file), "crops": crops, "told": str(TOLD)})
+    return json.dumps({"input": focal_input, "original": size_of(file), "crops": crops, "told": str(TOLD)})
