@@ -88,5 +88,6 @@ def size_of(file: ThumbsFieldFile, thumb: str | None = None) -> Size | None:
     if file.instance.__dict__.get(file.field.attname) is not file:
         return None
     with suppress(OriginalSizeUnknown):
-        return file.thumb_size(thumb) if thumb else file._original_size()
+        size: Size = file.thumb_size(thumb) if thumb else file._original_size()
+        return size
     return None

@@ -12,6 +12,7 @@ from django.contrib import admin
 from django.contrib.admin.options import FORMFIELD_FOR_DBFIELD_DEFAULTS
 from django.core.files.base import ContentFile
 from django.core.files.storage import InMemoryStorage
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models.fields.files import FieldFile
 from django.urls import path
 
@@ -22,7 +23,7 @@ from athumb_storage.contrib.admin.widgets import ThumbsFileWidget
 from athumb_storage.fields import ThumbsFieldMixin
 from athumb_storage.specs import ThumbSet
 from athumb_storage.storages import InMemoryThumbnailStorage
-from tests.conftest import upload
+from tests.conftest import draw, upload
 from tests.shop.models import Album, AlbumPhoto, Book, Document, Plain, Portrait, Product, Sized
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
@@ -172,17 +173,20 @@ class TestPreview:
         assert image_tags(page(f"product/{product.pk}/change/")) == []
         assert image_tags(page("product/")) == []
 
-    def test_an_upload_whose_form_has_an_error_has_none(self, album_photo, admin_client):
-        album = album_photo.album
-        row = {"photos-0-id": album_photo.pk, "photos-0-album": album.pk, "photos-0-image": upload("dog.jpg")}
-        forms = {"photos-TOTAL_FORMS": 1, "photos-INITIAL_FORMS": 1}
-        answer = admin_client.post(f"/admin/shop/album/{album.pk}/change/", {"title": "", **forms, **row})
-        assert answer.context["errors"]
-        assert image_tags(answer.content.decode()) == []
-        del row["photos-0-image"]
-        answer = admin_client.post(f"/admin/shop/album/{album.pk}/change/", {"title": "", **forms, **row})
-        assert answer.context["errors"]
-        assert len(image_tags(answer.content.decode())) == 1
+    @pytest.mark.parametrize("data", [draw(size=(10, 90)), b"text"])
+    def test_beside_an_upload_that_is_refused_it_shows_what_is_stored(self, album_photo, admin_client, data):
+        address = f"/admin/shop/albumphoto/{album_photo.pk}/change/"
+        refused = {"album": "", "focus": "left", "image": upload("dog.jpg", data)}
+        text = admin_client.post(address, refused).content.decode()
+        [tag] = image_tags(text)
+        assert 'src="/media/albums/cat.jpg.thumbs/medium.jpg"' in tag
+        assert picker(text)["original"] == (None if data != b"text" else [300, 200])
+        assert ("width" in tag) == (data == b"text")
+        assert 'value="left"' in text
+
+    def test_an_upload_has_none(self):
+        upload = SimpleUploadedFile("cat.jpg", b"")
+        assert "athumb-preview" not in ThumbsFileWidget().render("image", upload)
 
     def test_hostile_names_are_escaped(self, page, storage):
         product = Product.objects.create(image=f"products/{HOSTILE}")
