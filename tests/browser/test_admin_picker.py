@@ -77,6 +77,7 @@ def opened(tab, admin_user):
         page.fill("#id_username", "admin")
         page.fill("#id_password", "password")
         page.click("[type=submit]")
+        page.wait_for_url(lambda url: "/login/" not in url)
         return page
 
     yield open_page
