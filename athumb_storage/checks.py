@@ -18,7 +18,9 @@ from django.utils.module_loading import import_string
 
 from athumb_storage import conf
 from athumb_storage.fields import ThumbsFieldMixin
+from athumb_storage.geometry import exact_size
 from athumb_storage.rendering import can_process, can_write
+from athumb_storage.specs import Thumb
 from athumb_storage.storages import ThumbnailStorageMixin, configured
 from athumb_storage.storages.filenames import refuse_thumb_names
 
@@ -59,7 +61,8 @@ def check_project_thumbs(**_: Any) -> Sequence[CheckMessage]:
 def check_fields(**_: Any) -> Sequence[CheckMessage]:
     """E001: a field has thumbs and its storage cannot make them. E003: Pillow cannot write a thumb's format.
 
-    E006: there is no field of focal points. E007: a processor cannot be imported.
+    E006, E010: there is no field of focal points, or of placeholders. W010: there is none of sizes. E007: a processor
+    cannot be imported.
     """
     fields = [field for field in _file_fields() if isinstance(field, ThumbsFieldMixin)]
     return [message for field in fields for message in _check_field(field)]
@@ -208,13 +211,7 @@ def _is_for_thumbs(name: str, storage: Any) -> bool:
 
 
 def _check_field(field: ThumbsFieldMixin) -> Iterator[CheckMessage]:
-    if field.focal_field and field.focal_field not in {each.attname for each in field.model._meta.concrete_fields}:
-        yield Error(
-            f"The field has its focal points in {field.focal_field!r}, which is no field of the model.",
-            hint=f"Write {field.focal_field} = models.CharField(max_length=20, blank=True), or leave out focal_field.",
-            obj=field,
-            id="athumb_storage.E006",
-        )
+    yield from _check_columns(field)
     if field.thumbs and own_storage(field._given) is None:
         yield Error(
             f"The field has thumbs, but its storage {field.storage.__class__.__name__} cannot make them.",
@@ -222,6 +219,43 @@ def _check_field(field: ThumbsFieldMixin) -> Iterator[CheckMessage]:
             obj=field,
             id="athumb_storage.E001",
         )
+    yield from _check_thumbs(field)
+
+
+def _check_columns(field: ThumbsFieldMixin) -> Iterator[CheckMessage]:
+    known = {each.attname for each in field.model._meta.concrete_fields}
+    if field.focal_field and field.focal_field not in known:
+        yield Error(
+            f"The field has its focal points in {field.focal_field!r}, which is no field of the model.",
+            hint=f"Write {field.focal_field} = models.CharField(max_length=20, blank=True), or leave out focal_field.",
+            obj=field,
+            id="athumb_storage.E006",
+        )
+    if field.placeholder_field and field.placeholder_field not in known:
+        wanted = f"{field.placeholder_field} = models.CharField(max_length=40, blank=True)"
+        yield Error(
+            f"The field keeps placeholders in {field.placeholder_field!r}, which is no field of the model.",
+            hint=f"Write {wanted}, or leave out placeholder_field.",
+            obj=field,
+            id="athumb_storage.E010",
+        )
+    several = [*field.thumbs.sets, *(name for name, thumb in field.thumbs.items() if _is_fit_in_several(thumb))]
+    if several and not getattr(field, "width_field", None):
+        yield Warning(
+            f"The field keeps no size of its images, so pages have no room ready for {', '.join(map(repr, several))}.",
+            hint="Give an ImageWithThumbsField a width_field and a height_field.",
+            obj=field,
+            id="athumb_storage.W010",
+        )
+
+
+def _is_fit_in_several(thumb: Thumb) -> bool:
+    """Whether a `<picture>` is made of it, whose size follows from the original's."""
+    is_of_a_set = thumb.keeps_ratio
+    return not is_of_a_set and len(thumb.spellings) > 1 and exact_size(thumb) is None
+
+
+def _check_thumbs(field: ThumbsFieldMixin) -> Iterator[CheckMessage]:
     for name, thumb in field.thumbs.items():
         for path, _ in thumb.processors:
             if not can_process(path):

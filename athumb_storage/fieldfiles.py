@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from django.core.files.base import File
@@ -13,7 +12,7 @@ from django.db.models.fields.files import FieldFile, ImageFieldFile
 
 from athumb_storage.exceptions import AthumbError, InvalidFocalPoint, OriginalSizeUnknown, UnknownThumb
 from athumb_storage.formats import MIME_TYPES, FormatName
-from athumb_storage.geometry import Size, exact_size, place
+from athumb_storage.geometry import MAX_SIDE, Size, exact_size, place
 from athumb_storage.naming import is_marked
 from athumb_storage.rendering import shown_size
 from athumb_storage.specs import Thumb
@@ -30,6 +29,9 @@ if TYPE_CHECKING:
         def _require_file(self) -> None: ...
 else:
     _FieldFile = object
+
+
+Candidate = tuple[str | Thumb, int, str]
 
 
 class ThumbsFieldFile(_FieldFile):
@@ -88,15 +90,18 @@ class ThumbsFieldFile(_FieldFile):
         Raises:
             ValueError, UnknownThumb, AthumbError: as `url_for_thumb` does.
         """
-        self._require_file()
-        url = partial(self._thumb_storage().url_for_thumb, self.name, **self._focal_option(), **options)
-        thumbs = self._thumb_storage().thumbs
-        if isinstance(thumb, str) and thumb in thumbs.sets:
-            return ", ".join(f"{url(name, format)} {width}w" for name, width in self._widths(thumbs, thumb))
-        densities = self._distinct_densities(thumb, thumbs[thumbs.name_of(thumb)])
-        if len(densities) == 1:
-            return ""
-        return ", ".join(f"{url(thumb, format, density)} {density}x" for density in densities)
+        candidates = self._candidates(thumb)
+        has_choice = any(descriptor for _, _, descriptor in candidates)
+        return self._joined(candidates, [format], options)[0] if has_choice else ""
+
+    def srcsets(self, thumb: str | Thumb, **options: Any) -> list[tuple[FormatName, str]]:
+        """Each format of a thumb, best first, with what `srcset` gives for it; the bare URL where there is but one.
+
+        Raises:
+            ValueError, UnknownThumb, AthumbError: as `url_for_thumb` does.
+        """
+        formats = self.formats(thumb)
+        return [*zip(formats, self._joined(self._candidates(thumb), formats, options), strict=True)]
 
     @property
     def has_thumbs(self) -> bool:
@@ -156,23 +161,42 @@ class ThumbsFieldFile(_FieldFile):
                 return {"focal": self.field.focal.of(self.instance)}
         return {}
 
+    def _joined(
+        self, candidates: list[Candidate], formats: Sequence[FormatName | None], options: dict[str, Any]
+    ) -> list[str]:
+        """The `srcset` of each format."""
+        self._require_file()
+        wanted = [(name, each, density) for each in formats for name, density, _ in candidates]
+        options = {**self._focal_option(), **options}
+        urls = iter(self._thumb_storage().urls_for_thumbs(self.name, wanted, **options))
+        ends = [f" {descriptor}" if descriptor else "" for _, _, descriptor in candidates]
+        return [", ".join([next(urls) + end for end in ends]) for _ in formats]
+
+    def _candidates(self, thumb: str | Thumb) -> list[Candidate]:
+        """Thumb, density and descriptor of each image that a browser may choose from."""
+        thumbs = self._thumb_storage().thumbs
+        if isinstance(thumb, str) and thumb in thumbs.sets:
+            return [(name, 1, f"{width}w") for name, width in self._widths(thumbs, thumb)]
+        densities = self._distinct_densities(thumb, thumbs[thumbs.name_of(thumb)])
+        return [(thumb, density, f"{density}x" if len(densities) > 1 else "") for density in densities]
+
     def _widths(self, thumbs: ThumbSet, name: str) -> list[tuple[str, int]]:
         """The thumbs of a responsive set that are as wide as they are called; else the narrowest, as it is."""
-        boxes = {each: cast("Size", thumbs[each].size) for each in thumbs.sets[name]}
+        boxes = [(each, *cast("Size", thumbs[each].size)) for each in thumbs.sets[name]]
+        narrowest = boxes[0][0]
         try:
             across, down = self._original_size()
         except OriginalSizeUnknown:
-            return [(each, width) for each, (width, _) in boxes.items()]
-        named = [
-            (each, width)
-            for each, (width, height) in boxes.items()
-            if thumbs[each].upscale or (width <= across and (height or 0) <= down)
-        ]
-        narrowest = thumbs.sets[name][0]
+            across, down = MAX_SIDE, MAX_SIDE
+        if thumbs[narrowest].upscale:
+            across, down = MAX_SIDE, MAX_SIDE
+        named = [(each, width) for each, width, height in boxes if width <= across and (height or 0) <= down]
         return named or [(narrowest, self.thumb_size(narrowest)[0])]
 
     def _distinct_densities(self, thumb: str | Thumb, spec: Thumb) -> list[int]:
         """Those of which each has other pixels, as far as that can be told."""
+        if len(spec.densities) == 1:
+            return [1]
         try:
             sizes = {self.thumb_size(thumb, density): density for density in reversed(spec.densities)}
         except OriginalSizeUnknown:
@@ -241,7 +265,7 @@ class FileThumbs(Mapping[str, ThumbOfFile]):
             yield from (*thumbs, *thumbs.sets)
 
     def __len__(self) -> int:
-        return len([*self])
+        return sum(1 for _ in self)
 
 
 def _as_file(content: Any, name: str) -> File[Any]:

@@ -131,6 +131,7 @@ class ThumbsFieldMixin(_FileField):
     def contribute_to_class(self, cls: type[models.Model], name: str, **kwargs: Any) -> None:  # type: ignore[override]
         super().contribute_to_class(cls, name, **kwargs)
         self.label = f"{cls._meta.label}.{name}"
+        self._late = f"_late_of_{name}"  # what a row notes under
         self.thumbs = self._parsed()
         self._check_options()
         self._bound = None
@@ -219,6 +220,18 @@ class ThumbsFieldMixin(_FileField):
         """The names of those for the width, the height and the placeholder."""
         return getattr(self, "width_field", None), getattr(self, "height_field", None), self.placeholder_field
 
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        """Django's, which stores an upload; notes what is kept of it in columns whose values were taken before."""
+        before = self._kept(model_instance)
+        file = super().pre_save(model_instance, add)
+        columns = [column.attname for column in model_instance._meta.concrete_fields]
+        late = {name for name, value in self._kept(model_instance).items() if value != before[name]}
+        model_instance.__dict__[self._late] = late & {*columns[: columns.index(self.attname)]}
+        return file
+
+    def _kept(self, instance: models.Model) -> dict[str, Any]:
+        return {name: instance.__dict__.get(name) for name in self._kept_fields() if name}
+
     def keep_size(self, instance: models.Model, width: int | None, height: int | None) -> None:
         """Set the `width_field` and `height_field`, if there are any."""
         for name, value in zip(self._kept_fields(), (width, height), strict=False):
@@ -243,10 +256,10 @@ class ThumbsFieldMixin(_FileField):
             super().update_dimension_fields(instance, force, *args, **kwargs)
 
     def _save_kept(self, instance: models.Model, update_fields: Any, using: str, **_: Any) -> None:
-        """With `update_fields` Django would save the name and not these."""
-        if not update_fields or self.name not in update_fields:
-            return
-        left_out = [name for name in self._kept_fields() if name and name not in update_fields]
+        """Save what Django leaves out: what came too late, and with `update_fields` all but the name."""
+        left_out = instance.__dict__.pop(self._late, set())
+        if update_fields and self.name in update_fields:
+            left_out = {*self._kept(instance)} - {*update_fields} | left_out
         values = {name: instance.__dict__[name] for name in left_out if name in instance.__dict__}
         if values:
             type(instance)._base_manager.using(using).filter(pk=instance.pk).update(**values)

@@ -107,7 +107,8 @@ def format_of_name(name: str) -> str | None:
 
 def format_of_upload(name: str) -> str | None:
     """The format of originals that the extension of `name` stands for, or None if it is that of no image."""
-    return _UPLOADED.get(name.rpartition(".")[2].lower())
+    _, dot, extension = name.rpartition(".")
+    return _UPLOADED.get(extension.lower()) if dot else None
 
 
 def sniff(head: bytes) -> str | None:

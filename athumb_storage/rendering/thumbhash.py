@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from math import cos, floor, pi
 from operator import mul
 from typing import Final
@@ -109,7 +110,8 @@ def _picture(data: bytes) -> bytes:
 
 def _drawn(size: Size, mean: float, waves: Iterator[float], across: int, down: int, scale: float) -> Iterator[float]:
     """The pixels of one channel."""
-    amounts = {order: 2 * scale * next(waves) for order in _orders(across, down)}
+    orders = _orders(across, down)
+    amounts = dict(zip(orders, [2 * scale * wave for wave in islice(waves, len(orders))], strict=True))
     horizontal, vertical = _cosines(size[0], across), _cosines(size[1], down)
     return iter(
         [
@@ -128,7 +130,7 @@ def _channel(rows: Rows, across: int, down: int) -> _Channel:
     mean = sum(by_row[0]) / count
     waves = [_product(by_row[x], vertical[y]) / count for x, y in _orders(across, down)]
     scale = max(map(abs, waves))
-    return _Channel(mean, [wave / scale if scale else 0 for wave in waves], scale)
+    return _Channel(mean, [wave / scale if scale else -1 for wave in waves], scale)  # -1 is written as 0
 
 
 def _orders(across: int, down: int) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Final, Protocol
@@ -54,9 +55,14 @@ def telling_name(storage: Storage, name: str, image_format: str | None) -> str:
     if storage._replaces or storage._lookup.images_only or not storage._lookup.thumbs:
         return name
     tells_an_image = format_of_upload(name) in storage.options.allowed_formats
-    if image_format is None:
-        return marked_name(storage, name) if tells_an_image else name
-    return name if tells_an_image else renamed(storage, name, image_format)
+    if tells_an_image == (image_format is not None):
+        return name
+    if image_format is not None:
+        return renamed(storage, name, image_format)
+    try:
+        return marked_name(storage, name)
+    except SuspiciousFileOperation:  # there is no room for a mark
+        return posixpath.splitext(name)[0]
 
 
 def renamed(storage: Storage, name: str, image_format: str) -> str:

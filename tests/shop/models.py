@@ -3,7 +3,7 @@
 from django.core.files.storage import Storage, storages
 from django.db import models
 
-from athumb_storage import Thumb
+from athumb_storage import Responsive, Thumb
 from athumb_storage.fields import FileWithThumbsField, ImageWithThumbsField, ThumbsFieldMixin
 from athumb_storage.storages import InMemoryThumbnailStorage
 from athumb_storage.validators import validate_focal_point
@@ -114,4 +114,25 @@ class AlbumPhoto(models.Model):
             "face": {"size": (80, 80), "crop": "focal", "format": "PNG"},
             "banner": {"size": (240, 60), "crop": "focal", "upscale": False},
         },
+    )
+
+
+class Story(models.Model):
+    """Everything that a page wants of an image."""
+
+    width = models.IntegerField(null=True)
+    height = models.IntegerField(null=True)
+    placeholder = models.CharField(max_length=40, blank=True)
+    image = ImageWithThumbsField(
+        upload_to="stories",
+        blank=True,
+        width_field="width",
+        height_field="height",
+        placeholder_field="placeholder",
+        thumbs=(
+            ("hero", Responsive(widths=(40, 80, 160), formats=("WEBP", "JPEG"), ratio=(2, 1))),
+            ("whole", Responsive(widths=(30, 90))),
+            ("square", {"size": (20, 20), "crop": True, "densities": (1, 2)}),
+            ("fit", {"size": (50, 50), "format": ("WEBP", "PNG")}),
+        ),
     )

@@ -19,7 +19,7 @@ from django.db import models
 from django.test.utils import isolate_apps
 from PIL import features
 
-from athumb_storage import AthumbError, checks, deploy_checks
+from athumb_storage import AthumbError, Responsive, checks, deploy_checks
 from athumb_storage.fields import ImageWithThumbsField
 from athumb_storage.rendering import HEIC_NEEDED, can_write, heic
 from athumb_storage.storages import InMemoryThumbnailStorage, S3ThumbnailStorage, configured
@@ -41,7 +41,8 @@ def test_e001_a_storage_that_cannot_make_thumbs(settings):
         "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     }
     messages = {str(message.obj): message for message in found("E001")}
-    assert set(messages) == {"shop.Product.image", "shop.Document.manual", "shop.Portrait.image", "gallery.Photo.image"}
+    others = {"shop.Document.manual", "shop.Portrait.image", "shop.AlbumPhoto.image", "shop.Story.image"}
+    assert set(messages) == {"shop.Product.image", "gallery.Photo.image", *others}
     message = messages["shop.Product.image"]
     assert message.is_serious()
     assert message.msg == "The field has thumbs, but its storage InMemoryStorage cannot make them."
@@ -74,7 +75,7 @@ def pillow_without_webp(monkeypatch):
 @pytest.mark.usefixtures("pillow_without_webp")
 def test_e003_a_format_that_pillow_cannot_write():
     messages = {str(message.obj): message for message in found("E003")}
-    assert set(messages) == {"shop.Product.image", "gallery.Photo.image"}
+    assert set(messages) == {"shop.Product.image", "shop.Story.image", "gallery.Photo.image"}
     message = messages["shop.Product.image"]
     assert message.is_serious()
     assert message.msg == "Thumb 'large' is to be written as WEBP, which the installed Pillow cannot do."
@@ -612,3 +613,46 @@ def test_e006_and_e007_a_column_and_a_processor_that_are_not_there():
     assert (column.id, processor.id) == ("athumb_storage.E006", "athumb_storage.E007")
     assert "'focus'" in column.msg
     assert "'t' has the processor no.such" in processor.msg
+
+
+@isolate_apps("tests.shop")
+def messages_of(**options):
+    class Thing(models.Model):
+        width = models.IntegerField(null=True)
+        height = models.IntegerField(null=True)
+        image = ImageWithThumbsField(storage=InMemoryThumbnailStorage(), **options)
+
+        class Meta:
+            app_label = "shop"
+
+    return list(checks._check_field(Thing._meta.get_field("image")))
+
+
+def test_e010_no_field_for_the_placeholder():
+    [message] = messages_of(placeholder_field="hash")
+    assert message.id == "athumb_storage.E010"
+    assert "'hash'" in message.msg
+    assert "hash = models.CharField(max_length=40" in message.hint
+    assert messages_of(placeholder_field="width") == []
+
+
+HERO = {"hero": Responsive(widths=(10, 20), ratio=(2, 1))}
+
+
+@pytest.mark.parametrize(
+    ("thumbs", "name"),
+    [(HERO, "'hero'"), ({"fit": {"size": (9, 9), "format": ("WEBP", "JPEG")}}, "'fit'")],
+)
+def test_w010_no_size_is_kept(thumbs, name):
+    [message] = messages_of(thumbs=thumbs)
+    assert message.id == "athumb_storage.W010"
+    assert message.msg.endswith(f"{name}.")
+    assert "width_field" in message.hint
+    assert messages_of(thumbs=thumbs, width_field="width", height_field="height") == []
+
+
+@pytest.mark.parametrize(
+    "options", [{"format": "WEBP"}, {"format": ("WEBP", "JPEG"), "crop": True}, {"densities": (1, 2)}]
+)
+def test_w010_is_silent_where_the_size_is_known_or_not_wanted(options):
+    assert messages_of(thumbs={"thumb": {"size": (9, 9), **options}}) == []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.forms.utils import pretty_name
 
-from athumb_storage.contrib.admin.pictures import file_with_thumbs, image_tag, preview_thumb, thumbs_of
+from athumb_storage.contrib.admin.pictures import file_with_thumbs, image_tag, preview_thumb
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise
@@ -47,4 +47,4 @@ class ThumbColumn:
         for name in self._path:
             value = getattr(value, name, None)
         file = file_with_thumbs(value)
-        return image_tag(file, self._thumb or preview_thumb(thumbs_of(file))) if file else None
+        return image_tag(file, self._thumb or preview_thumb(file.storage.thumbs)) if file else None

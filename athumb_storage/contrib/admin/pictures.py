@@ -13,7 +13,6 @@ from django.utils.safestring import SafeString
 
 from athumb_storage.exceptions import OriginalSizeUnknown
 from athumb_storage.fieldfiles import ThumbsFieldFile
-from athumb_storage.formats import UPLOAD_EXTENSIONS
 from athumb_storage.geometry import Size
 from athumb_storage.specs import Thumb
 from athumb_storage.validators import is_stored
@@ -24,23 +23,12 @@ PREVIEW: Final = "admin"
 PICKER_SIDE: Final = 240
 """How long a picture is to be in which a point can be chosen, in pixels."""
 
-_IMAGE_EXTENSIONS: Final = frozenset(extension for names in UPLOAD_EXTENSIONS.values() for extension in names)
-
 
 def file_with_thumbs(value: object) -> ThumbsFieldFile | None:
     """The same, if it is a stored file that has thumbs."""
-    if isinstance(value, ThumbsFieldFile) and value and is_stored(value) and thumbs_of(value) and _has_thumbs(value):
+    if isinstance(value, ThumbsFieldFile) and is_stored(value) and value.has_thumbs:
         return value
     return None
-
-
-def thumbs_of(file: ThumbsFieldFile) -> Mapping[str, Thumb]:
-    """The thumbs of a file; none where its storage cannot make them."""
-    return getattr(file.storage, "thumbs", {})
-
-
-def _has_thumbs(file: ThumbsFieldFile) -> bool:
-    return PurePosixPath(file.name or "").suffix[1:].lower() in _IMAGE_EXTENSIONS
 
 
 def preview_thumb(thumbs: Mapping[str, Thumb]) -> str:

@@ -16,7 +16,6 @@ from athumb_storage.contrib.admin.pictures import (
     image_tag,
     preview_thumb,
     size_of,
-    thumbs_of,
     uncropped_thumb,
 )
 from athumb_storage.fieldfiles import ThumbsFieldFile
@@ -65,7 +64,7 @@ def _focal_input(name: str, field: Any) -> str | None:
 
 
 def _preview(file: ThumbsFieldFile, focal_input: str | None) -> dict[str, Any]:
-    thumbs = thumbs_of(file)
+    thumbs = file.storage.thumbs
     preview: dict[str, Any] = {"url": file.url, "original": ORIGINAL}
     if focal_input is None:
         return {**preview, "image": image_tag(file, preview_thumb(thumbs))}
@@ -75,9 +74,11 @@ def _preview(file: ThumbsFieldFile, focal_input: str | None) -> dict[str, Any]:
 
 def _picker(file: ThumbsFieldFile, focal_input: str) -> str:
     """What the script has to know."""
+    thumbs = file.storage.thumbs
+    alike = {name for names in thumbs.sets.values() for name in names[:-1]}  # of a responsive set, one is enough
     crops = [
-        {"name": name, "size": thumb.size, "upscale": thumb.upscale}
-        for name, thumb in thumbs_of(file).items()
-        if thumb.crop == "focal"
+        {"name": name, "size": size_of(file, name) or thumb.size, "upscale": thumb.upscale}
+        for name, thumb in thumbs.items()
+        if thumb.crop == "focal" and name not in alike
     ]
     return json.dumps({"input": focal_input, "original": size_of(file), "crops": crops, "told": str(TOLD)})
