@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile, File
@@ -17,9 +17,9 @@ from athumb_storage.exceptions import AthumbError, InvalidFocalPoint, shown
 from athumb_storage.formats import MIME_TYPES, FormatName
 from athumb_storage.geometry import Point, checked_point
 from athumb_storage.naming import Naming, unmarked
-from athumb_storage.rendering import verify_decodable
+from athumb_storage.rendering import Rendered, render, verify_decodable
 from athumb_storage.signals import thumbs_deleted
-from athumb_storage.specs import OriginalOptions, Thumb
+from athumb_storage.specs import OriginalOptions, Thumb, Variant
 from athumb_storage.storages import saving
 from athumb_storage.storages.addressing import AddressingStorage, named
 from athumb_storage.storages.binding import ThumbLookup
@@ -30,6 +30,7 @@ from athumb_storage.storages.options import OPTIONS, NamingWord, OnError, Storag
 from athumb_storage.storages.source import Source
 from athumb_storage.storages.travelling import TravellingStorage
 from athumb_storage.thumbsets import Thumbs, ThumbSet, ThumbsOrNone
+from athumb_storage.uploads import UploadInfo
 
 if TYPE_CHECKING:
     from typing import Self
@@ -275,6 +276,24 @@ class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
             super().delete(stored)
             raise AthumbError(f"The storage kept thumb {key!r} as {stored!r}, where nobody will look for it.")
         return key
+
+    def _render(
+        self, reader: BinaryIO, image_format: str, variants: Sequence[Variant], info: UploadInfo
+    ) -> list[Rendered]:
+        """The thumbs of an image; where none is wanted, it is decoded all the same, to prove that it can be.
+
+        Args:
+            reader: its bytes.
+            image_format: what they are.
+            variants: what is wanted.
+            info: is told of the image, and tells of its focal point.
+        """
+        limits = self.options.limits
+        if not (variants or info.wants_placeholder):
+            verify_decodable(reader, image_format, limits, info.opened)
+            return []
+        hashed = info.hashed if info.wants_placeholder else None
+        return render(reader, image_format, variants, limits, info.opened, info.focal, hashed=hashed)
 
     def _remove(self, keys: Iterable[str]) -> None:
         """Remove these files, and the folders of thumbs they lay in."""

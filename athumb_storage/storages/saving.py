@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from athumb_storage.concurrency import Threads
 from athumb_storage.exceptions import AthumbError, UploadedImageIsUnreadableError, shown
@@ -16,9 +16,7 @@ from athumb_storage.rendering import (
     Rendered,
     bounded,
     readable_formats,
-    render,
     stripped,
-    verify_decodable,
 )
 from athumb_storage.signals import thumbs_failed, thumbs_generated
 from athumb_storage.specs import Thumb, Variant
@@ -28,6 +26,7 @@ from athumb_storage.storages.filenames import TooLong
 from athumb_storage.storages.final_names import Write, marked_name, renamed, under_free_name
 from athumb_storage.storages.journal import Journal, is_of_storing
 from athumb_storage.storages.source import Source
+from athumb_storage.uploads import UploadInfo
 
 logger = logging.getLogger("athumb_storage")
 
@@ -42,6 +41,9 @@ class Storage(journals.Storage, final_names.Storage, Protocol):
     def _write_upload(self, name: str, source: Source, image_format: str | None) -> str: ...
     def _write_thumb(self, key: str, data: bytes, content_type: str, *, replace: bool, immutable: bool) -> str: ...
     def _list_folder(self, folder: str) -> list[str] | None: ...
+    def _render(
+        self, reader: BinaryIO, image_format: str, variants: Sequence[Variant], info: UploadInfo
+    ) -> list[Rendered]: ...
 
 
 def allowed_format(storage: Storage, source: Source) -> str | None:
@@ -304,15 +306,9 @@ def _rendered(
     storage: Storage, name: str, source: Source, image_format: str, variants: list[Variant]
 ) -> list[Rendered]:
     """The thumbs; where none is wanted, the image is read all the same."""
-    limits = storage.options.limits
     source.info.format = image_format
     with naming_the_file(name), source.open() as reader:
-        if variants or source.info.wants_placeholder:
-            hashed = source.info.hashed if source.info.wants_placeholder else None
-            opened, focal = source.info.opened, source.info.focal
-            return render(reader, image_format, variants, limits, opened, focal, hashed=hashed)
-        verify_decodable(reader, image_format, limits, source.info.opened)
-        return []
+        return storage._render(reader, image_format, variants, source.info)
 
 
 def _claims_keys(storage: Storage) -> bool:
