@@ -14,6 +14,7 @@ GROUPS = (
     "rendering",
     "url",
     "template",
+    "pictures",
     "threads",
     "memory",
     "quality",
