@@ -277,6 +277,18 @@ class FileWithThumbsFieldFile(ThumbsFieldFile, FieldFile):
     """The file of a `FileWithThumbsField`."""
 
 
+def thumbs_file(file: Any) -> ThumbsFieldFile:
+    """The file of any field, as one that can be asked for thumbs.
+
+    Raises:
+        AthumbError: it never has thumbs.
+    """
+    if not hasattr(getattr(file, "storage", None), "has_thumbs") or not isinstance(file, FieldFile):
+        raise AthumbError(f"{file!r} has no thumbs: it is not the file of a storage that makes them.")
+    # That of a plain field has no such methods, and its storage would look among the thumbs of other fields as well.
+    return file if isinstance(file, ThumbsFieldFile) else FileWithThumbsFieldFile(file.instance, file.field, file.name)
+
+
 class ImageWithThumbsFieldFile(ThumbsFieldFile, ImageFieldFile):
     """The file of an `ImageWithThumbsField`; its width and height are those of the image as it is shown."""
 

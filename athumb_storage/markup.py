@@ -16,11 +16,10 @@ from html import escape  # Django's takes twice the time
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
 
 from django.conf import settings
-from django.db.models.fields.files import FieldFile
 from django.utils.safestring import SafeString
 
 from athumb_storage.exceptions import AthumbError, OriginalSizeUnknown
-from athumb_storage.fieldfiles import FileWithThumbsFieldFile, ThumbsFieldFile
+from athumb_storage.fieldfiles import ThumbsFieldFile, thumbs_file
 from athumb_storage.formats import MIME_TYPES, FormatName
 from athumb_storage.rendering import placeholder_png
 from athumb_storage.specs import Thumb
@@ -61,14 +60,9 @@ def _checked(file: Any, thumb: Any) -> ThumbsFieldFile | None:
     Raises:
         AthumbError: it never has thumbs, or not that one.
     """
-    if not hasattr(getattr(file, "storage", None), "has_thumbs") or not isinstance(file, FieldFile):
-        raise AthumbError(f"{file!r} has no thumbs: it is not the file of a storage that makes them.")
-    # Of a plain field, whose storage would look among the thumbs of other fields as well.
-    storage: Any = file.storage
-    storage.thumbs.names_of(thumb)
-    if not isinstance(file, ThumbsFieldFile):
-        file = FileWithThumbsFieldFile(file.instance, file.field, file.name)
-    return file if file.has_thumbs or file.has_placeholder_url else None
+    known = thumbs_file(file)
+    known.storage.thumbs.names_of(thumb)
+    return known if known.has_thumbs or known.has_placeholder_url else None
 
 
 @_of_any_file
