@@ -65,7 +65,7 @@ constraints:
 		pyproject.toml | \
 	awk 'BEGIN { for (n = split("django libraries tools", parts); n; n--) \
 	             print "\43 Made anew by `make constraints`." > ("tests/constraints/" parts[n] ".txt") } \
-	     { part = /^django==/ ? "django" : \
+	     { part = /^(django|djangorestframework)==/ ? "django" : \
 	              /^(boto3|botocore|django-storages|pi-heif|pillow|s3transfer)==/ ? "libraries" : "tools"; \
 	       print > ("tests/constraints/" part ".txt") }'
 

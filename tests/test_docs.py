@@ -90,7 +90,8 @@ DEBUG = True
 BASE_DIR = Path(__file__).parent
 SECRET_KEY = "only for tests"
 USE_TZ = True
-INSTALLED_APPS = ["django.contrib.contenttypes", "store"]
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "store"]
+ROOT_URLCONF = "urls"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
@@ -217,7 +218,8 @@ def run_project(tmp_path, s3_settings):
             for block in blocks
             if not block.path and block.language in ("python", "pycon", "html", "bash")
         ]
-        write(tmp_path, {"store/__init__.py": "", **files, "blocks.json": json.dumps(to_run), "run.py": RUNNER})
+        files = {"store/__init__.py": "", "urls.py": "urlpatterns = []\n", **files}
+        write(tmp_path, {**files, "blocks.json": json.dumps(to_run), "run.py": RUNNER})
         (tmp_path / "cat.jpg").write_bytes(draw((300, 200)))
         environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": str(ROOT)}
         done = subprocess.run(
