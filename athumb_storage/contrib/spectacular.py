@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.plumbing import append_meta, build_basic_type, build_object_type
 from drf_spectacular.settings import spectacular_settings
+from drf_spectacular.types import OpenApiTypes
 
 if TYPE_CHECKING:
     from drf_spectacular.openapi import AutoSchema
-
-THUMB: Final = {
-    "type": "object",
-    "properties": {
-        "url": {"type": "string", "format": "uri"},
-        "width": {"type": "integer", "nullable": True},
-        "height": {"type": "integer", "nullable": True},
-        "srcset": {"type": "string"},
-    },
-    "required": ["url", "width", "height", "srcset"],
-}
-"""The schema of a thumb."""
 
 
 class ThumbsFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
@@ -29,9 +19,16 @@ class ThumbsFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-
     target_class = "athumb_storage.contrib.rest_framework.ThumbsField"
     match_subclasses = True
 
-    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Any:
         # Without the split, one schema stands for both directions, and drf-spectacular has it tell what is answered.
         if direction == "request" and spectacular_settings.COMPONENT_SPLIT_REQUEST:
-            return {"type": "string", "format": "binary"}
-        schema: dict[str, Any] = {"type": "object", "additionalProperties": THUMB}
+            return build_basic_type(OpenApiTypes.BINARY)
+        schema = build_object_type(additionalProperties=_thumb())
         return schema if self.target.required else {**schema, "nullable": True}
+
+
+def _thumb() -> dict[str, Any]:
+    side = append_meta({"type": "integer"}, {"nullable": True})  # which OpenAPI 3.1 has another word for
+    url, text = build_basic_type(OpenApiTypes.URI), build_basic_type(OpenApiTypes.STR)
+    properties = {"url": url, "width": side, "height": side, "srcset": text}
+    return build_object_type(properties, required=properties)

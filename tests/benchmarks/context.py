@@ -15,6 +15,7 @@ GROUPS = (
     "url",
     "template",
     "pictures",
+    "api",
     "threads",
     "memory",
     "quality",
@@ -58,6 +59,8 @@ class Context:
         """The processes that the group takes: where one would disturb the other, each has its own."""
         if self.group == "url":  # the peers know one default storage, so each kind of URL needs its own
             return [replace(self, subject="with", custom_domain="cdn.example.com"), replace(self, subject="without")]
+        if self.group == "api":  # without one, a plain field would sign each URL, and that is another matter
+            return [replace(self, custom_domain="cdn.example.com")]
         if self.group == "memory":  # the peak of a process rises only once
             return [replace(self, subject=f"{size}, {who}") for size in ("12 MP", "48 MP") for who in ("ours", "plain")]
         if self.group == "motion":

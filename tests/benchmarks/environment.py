@@ -21,6 +21,7 @@ REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 LIBRARIES = (
     "athumb-storage",
     "Django",
+    "djangorestframework",
     "Pillow",
     "boto3",
     "django-storages",

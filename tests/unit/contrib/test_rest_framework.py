@@ -383,6 +383,10 @@ class TestViews:
 
 class TestSchema:
     @pytest.fixture
+    def openapi_3_1(self, monkeypatch):
+        monkeypatch.setattr(spectacular_settings, "OAS_VERSION", "3.1.0", raising=False)
+
+    @pytest.fixture
     def schema(self, request, monkeypatch):
         monkeypatch.setattr(spectacular_settings, "COMPONENT_SPLIT_REQUEST", request.param, raising=False)
         schema = SchemaGenerator().get_schema(request=None, public=True)
@@ -406,6 +410,12 @@ class TestSchema:
     @pytest.mark.parametrize("schema", [True], indirect=True)
     def test_a_request_is_a_file(self, schema):
         assert schema["PhotoOfAlbumRequest"]["properties"]["image"] == {"type": "string", "format": "binary"}
+
+    @pytest.mark.parametrize("schema", [True], indirect=True)
+    def test_openapi_3_1_has_another_word_for_null(self, openapi_3_1, schema):
+        thumbs = schema["Product"]["properties"]["image"]
+        assert thumbs["type"] == ["object", "null"]
+        assert thumbs["additionalProperties"]["properties"]["width"] == {"type": ["integer", "null"]}
 
 
 def test_without_the_framework_the_error_names_the_extra():
