@@ -21,8 +21,8 @@ from athumb_storage.contrib.admin import ThumbColumn
 from athumb_storage.contrib.admin.pictures import preview_thumb, uncropped_thumb
 from athumb_storage.contrib.admin.widgets import ThumbsFileWidget
 from athumb_storage.fields import ThumbsFieldMixin
-from athumb_storage.specs import ThumbSet
 from athumb_storage.storages import InMemoryThumbnailStorage
+from athumb_storage.thumbsets import ThumbSet
 from tests.conftest import draw, upload
 from tests.shop.models import Album, AlbumPhoto, Book, Document, Plain, Portrait, Product, Sized
 
