@@ -115,12 +115,12 @@ def picture(file: ThumbsFieldFile, thumb: str | Thumb, /, *, force_ssl: bool = F
         file, thumb, force_ssl: as for `thumb_img`.
         attributes: those of the `<img>`; `sizes` says how wide it is shown.
     """
-    if file.has_placeholder_url:
-        return SafeString(f"<picture>{_img(file, thumb, force_ssl, attributes, '')}</picture>")
-    *better, (_, plain) = file.srcsets(thumb, force_ssl=force_ssl)
-    sizes = f' sizes="{escape(str(attributes["sizes"]))}"' if attributes.get("sizes") else ""
-    sources = [f'<source type="{MIME_TYPES[each]}" srcset="{escape(urls)}"{sizes}>' for each, urls in better]
-    return SafeString(f"<picture>{''.join(sources)}{_img(file, thumb, force_ssl, attributes, plain)}</picture>")
+    sources = [] if file.has_placeholder_url else file.srcsets(thumb, force_ssl=force_ssl)
+    if len(sources) == 1 and " " not in sources[0][1]:
+        sources = []  # there is nothing to choose from
+    sizes = f' sizes="{escape(str(attributes.pop("sizes")))}"' if attributes.get("sizes") else ""
+    written = [f'<source type="{MIME_TYPES[each]}" srcset="{escape(urls)}"{sizes}>' for each, urls in sources]
+    return SafeString(f"<picture>{''.join(written)}{_img(file, thumb, force_ssl, attributes, '')}</picture>")
 
 
 def _img(
@@ -128,7 +128,7 @@ def _img(
 ) -> SafeString:
     """The `<img>`; of a file without thumbs that of the placeholder, whose size nobody knows."""
     written: dict[str, Any] = {"src": file.url_for_thumb(thumb, force_ssl=force_ssl)}
-    if " " in candidates:  # before a descriptor; there is none where there is but one
+    if candidates:
         written["srcset"] = candidates
     if not file.has_placeholder_url:
         written |= _size(file, thumb)

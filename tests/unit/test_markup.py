@@ -151,21 +151,28 @@ class TestPicture:
         html = shown("picture", story().image, "hero", sizes="50vw", alt="A cat")
         assert html.startswith("<picture>")
         assert html.endswith("</picture>")
-        _, (tag, source), (_, img) = elements(html)
+        _, (tag, source), (_, plain), (_, img) = elements(html)
         assert (tag, source["type"], source["sizes"]) == ("source", "image/webp", "50vw")
         assert source["srcset"] == ", ".join(f"{key(f'hero-{width}.webp')} {width}w" for width in (40, 80, 160))
-        assert img["srcset"] == source["srcset"].replace(".webp", ".jpg")
-        assert (img["src"], img["sizes"], img["alt"]) == (key("hero-160.jpg"), "50vw", "A cat")
+        assert plain == {**source, "type": "image/jpeg", "srcset": source["srcset"].replace(".webp", ".jpg")}
+        assert (img["src"], img["alt"]) == (key("hero-160.jpg"), "A cat")
+        assert not {"sizes", "srcset"} & set(img)
         assert (img["width"], img["height"]) == ("160", "80")
 
     def test_of_a_thumb_in_several_formats(self, shown):
-        _, (_, source), (_, img) = elements(shown("picture", story().image, "fit"))
+        _, (_, source), (_, plain), (_, img) = elements(shown("picture", story().image, "fit"))
         assert source == {"type": "image/webp", "srcset": key("fit.webp")}
+        assert plain == {"type": "image/png", "srcset": key("fit.png")}
         assert img["src"] == key("fit.png")
         assert "srcset" not in img
 
-    def test_of_a_thumb_in_one_format(self, shown):
-        tags = [tag for tag, _ in elements(shown("picture", story().image, "square"))]
+    def test_densities(self, shown):
+        _, (_, source), (_, img) = elements(shown("picture", story().image, "square"))
+        assert source["srcset"] == f"{key('square.jpg')} 1x, {key('square%402x.jpg')} 2x"
+        assert img["src"] == key("square.jpg")
+
+    def test_there_is_nothing_to_choose_from(self, shown):
+        tags = [tag for tag, _ in elements(shown("picture", story(width=20, height=20).image, "square"))]
         assert tags == ["picture", "img"]
 
     @pytest.mark.parametrize(
@@ -181,16 +188,16 @@ class TestPicture:
     )
     def test_widths_that_the_original_has_not_got_are_left_out(self, shown, size, widths, shown_size):
         image = story(width=size[0], height=size[1]).image
-        _, (_, source), (_, img) = elements(shown("picture", image, "hero"))
+        _, (_, source), (_, plain), (_, img) = elements(shown("picture", image, "hero"))
         names = [f"hero-{40 if width == 39 else width}" for width in widths]
-        for found, extension in ((source, "webp"), (img, "jpg")):
+        for found, extension in ((source, "webp"), (plain, "jpg")):
             expected = [f"{key(f'{name}.{extension}')} {width}w" for name, width in zip(names, widths, strict=True)]
             assert found["srcset"] == ", ".join(expected)
         assert (img.get("width"), img.get("height")) == shown_size
 
     def test_a_field_that_keeps_no_size(self, shown):
-        [_, (_, img)] = elements(shown("picture", FieldFile(None, PLAIN, "cat.jpg"), "hero"))
-        assert img["srcset"].endswith("hero-80.jpg 80w")
+        [_, (_, source), (_, img)] = elements(shown("picture", FieldFile(None, PLAIN, "cat.jpg"), "hero"))
+        assert source["srcset"].endswith("hero-80.jpg 80w")
         assert "width" not in img
 
 
@@ -223,7 +230,7 @@ class TestOthers:
         portrait = Portrait(image="portraits/a.jpg", image_focus="0.3,0.2")
         html = shown("picture", portrait.image, "face")
         assert html.count("face.gif?focal=0.3,0.2") == 1
-        assert html.count("face.png?focal=0.3,0.2") == 1
+        assert html.count("face.png?focal=0.3,0.2") == 2
 
     def test_plain_fields(self, shown):
         plain = Plain(file="files/cat.png")

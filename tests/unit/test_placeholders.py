@@ -55,6 +55,16 @@ def test_one_more_query_is_sent_where_the_column_comes_before_that_of_the_file(d
     assert [each["sql"].split()[0] for each in sent] == ["INSERT", "UPDATE"]
 
 
+def test_so_is_the_size_of_an_original_that_was_bounded(monkeypatch):
+    storage = InMemoryThumbnailStorage(original={"size": (50, 50)})
+    monkeypatch.setattr(Story._meta.get_field("image"), "_given", storage)
+    monkeypatch.setattr(Story._meta.get_field("image"), "_bound", None)
+    Story.objects.create(image=upload(size=(300, 150)))
+    story = Story.objects.get()
+    assert (story.width, story.height) == (50, 25)
+    assert len(story.placeholder) > 20
+
+
 def test_there_is_no_second_decode(monkeypatch):
     count = []
     decode = engine.decode
