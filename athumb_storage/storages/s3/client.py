@@ -58,6 +58,7 @@ class Connection:
     """
 
     def __init__(self, storage: Any, config: Config) -> None:
+        self._buckets: dict[str, Any] = {}
         self._session = storage._create_session()
         self._options = _client_options(storage)
         self.threads = SharedPool(POOL_SIZE, "athumb-s3")
@@ -83,6 +84,13 @@ class Connection:
         """boto3's resource on this client."""
         made = self._session.resource("s3", config=self.client.meta.config, **self._options)
         return type(made)(client=self.client)
+
+    def bucket(self, name: str) -> Any:
+        """boto3's bucket of this name: making one takes as long as signing a URL."""
+        try:
+            return self._buckets[name]
+        except KeyError:
+            return self._buckets.setdefault(name, self.resource.Bucket(name))
 
 
 _alive: WeakValueDictionary[Hashable, Connection] = WeakValueDictionary()

@@ -133,7 +133,7 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
 
     @property
     def bucket(self) -> Any:
-        return self.connection.Bucket(self.bucket_name)
+        return connection_of(self).bucket(self.bucket_name)
 
     def _normalize_name(self, name: str) -> str:
         # Whatever is asked of S3 is about a name. Not said earlier, because many commands do without the bucket.

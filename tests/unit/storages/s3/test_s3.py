@@ -511,7 +511,7 @@ def test_an_unsigned_url_can_be_fetched(make_s3, s3_server, name):
     bucket = f"public-{os.urandom(6).hex()}"
     s3_server.create_bucket(bucket, public=True)
     storage = make_s3(PublicS3ThumbnailStorage, bucket_name=bucket, thumbs=ONE)
-    storage.save(name, upload())
+    name = storage.save(name, upload())
     url = storage.url_for_thumb(name, "small")
     assert "?" not in url
     assert fetched(url)[2] == content_of(storage, storage.thumb_key(name, "small"))
