@@ -57,12 +57,10 @@ def telling_name(storage: Storage, name: str, image_format: str | None) -> str:
     tells_an_image = format_of_upload(name) in storage.options.allowed_formats
     if tells_an_image == (image_format is not None):
         return name
-    if image_format is not None:
-        return renamed(storage, name, image_format)
     try:
-        return marked_name(storage, name)
-    except SuspiciousFileOperation:  # there is no room for a mark
-        return posixpath.splitext(name)[0]
+        return marked_name(storage, name) if image_format is None else renamed(storage, name, image_format)
+    except SuspiciousFileOperation:  # there is no room
+        return posixpath.splitext(name)[0] if image_format is None else name
 
 
 def renamed(storage: Storage, name: str, image_format: str) -> str:

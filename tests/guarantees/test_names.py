@@ -153,10 +153,20 @@ MADE_SAFE = {
 @CONTENTS
 def test_what_can_be_made_safe_is_stored_complete(storage, data):
     for name, safe in MADE_SAFE.items():
-        assert storage.save(name, ContentFile(data)) == safe
-        assert stored(storage) == complete(storage, safe, data)
-        assert content_of(storage, safe) == data
-        storage.delete(safe)
+        kept = telling(safe, data)
+        assert storage.save(name, ContentFile(data)) == kept
+        assert stored(storage) == complete(storage, kept, data)
+        assert content_of(storage, kept) == data
+        storage.delete(kept)
+
+
+def telling(safe, data):
+    """The name as it tells whether it is an image."""
+    if (data == IMAGE) == safe.endswith((".jpg", ".png")):
+        return safe
+    root, _, extension = safe.rpartition(".")
+    marked = f"{root}.nothumbs.{extension}" if root else f"{safe}.nothumbs"
+    return f"{safe}.jpg" if data == IMAGE else marked
 
 
 THUMB_KEYS = [
@@ -254,9 +264,9 @@ def test_a_clients_file_name_through_a_field(model, storage, data):
 S3_LIMIT = 1024
 
 
-def name_of_length(length, *, character="a", root=40):
+def name_of_length(length, *, character="a", root=40, extension=".jpg"):
     """A name of this many bytes: folders, then a file whose name has `root` bytes before its extension."""
-    suffix = "b" * (root % len(character.encode())) + character * (root // len(character.encode())) + ".jpg"
+    suffix = "b" * (root % len(character.encode())) + character * (root // len(character.encode())) + extension
     left = length - len(suffix.encode()) - 1
     folders = "folder/" * ((left - 1) // 7)  # at least one f is left: two slashes would be cleaned to one
     return f"{folders}{'f' * (left - len(folders))}/{suffix}"
@@ -276,7 +286,7 @@ def test_a_plain_key_of_as_many_bytes_as_s3_takes(make_s3, location, character):
 def test_a_plain_file_needs_no_room_for_thumbs_on_s3(make_s3, naming, options):
     storage = make_s3(thumbs=THUMBS, naming=naming, **options)
     token = 8 if options else 0
-    name = storage.save(name_of_length(S3_LIMIT - token), ContentFile(TEXT))
+    name = storage.save(name_of_length(S3_LIMIT - token, extension=".txt"), ContentFile(TEXT))
     assert len(name) == S3_LIMIT
     assert stored(storage) == [name]
     assert storage.generate_thumbs(name) == {}
@@ -341,7 +351,8 @@ def test_a_long_name_that_is_taken(make_s3, options, data):
 @CONTENTS
 @pytest.mark.parametrize("size", [14, 40])
 def test_max_length_counts_characters(storage, size, data):
-    names = {storage.save("猫" * 80 + ".jpg", ContentFile(data), max_length=size) for _ in range(2)}
+    name = "猫" * 80 + (".jpg" if data == IMAGE else ".txt")
+    names = {storage.save(name, ContentFile(data), max_length=size) for _ in range(2)}
     assert {len(name) for name in names} == {size}
     assert set(stored(storage)) == {key for name in names for key in complete(storage, name, data)}
 
@@ -370,7 +381,9 @@ def test_a_plain_file_needs_no_room_for_thumbs_on_the_file_system(tmp_path, char
     files = FileSystemThumbnailStorage(location=tmp_path, thumbs=THUMBS, naming=naming)
     name = name_of_length(FILE_LIMIT + 4, character=character, root=FILE_LIMIT - 4).rpartition("/")[2][:-4] + file_name
     assert len(name.encode()) == FILE_LIMIT
-    assert files.save(f"photos/{name}", ContentFile(TEXT)) == f"photos/{name}"
+    kept = name.removesuffix(".jpg")  # it is none, and there is no room for a mark
+    assert files.save(f"photos/{name}", ContentFile(TEXT)) == f"photos/{kept}"
+    name = kept
     assert stored(files) == [f"photos/{name}"]
     assert files.generate_thumbs(f"photos/{name}") == {}
     files.delete_thumbs(f"photos/{name}")
@@ -398,12 +411,16 @@ def test_a_file_name_that_has_no_room_on_the_file_system(files, length, characte
 def test_the_longest_file_name_on_the_file_system(files, character, data):
     length = FILE_LIMIT - len(".thumbs")
     name = "photos/" + name_of_length(length, character=character, root=length - 4).rpartition("/")[2]
-    assert files.save(name, ContentFile(data)) == name
-    assert stored(files) == complete(files, name, data)
+    kept = name if data == IMAGE else name.removesuffix(".jpg")  # it is none, and there is no room for a mark
+    assert files.save(name, ContentFile(data)) == kept
+    assert stored(files) == complete(files, kept, data)
+    if data == TEXT:
+        files.save(name, ContentFile(IMAGE))
+    before = stored(files)
     # Another name is longer, and leaves the thumbs of an image no room.
     with pytest.raises(SuspiciousFileOperation, match=f"{FILE_LIMIT}"):
         files.save(name, ContentFile(IMAGE))
-    assert stored(files) == complete(files, name, data)
+    assert stored(files) == before
 
 
 def test_a_plain_file_name_may_be_as_long_as_the_file_system_has_it(tmp_path):
