@@ -23,8 +23,8 @@ def test_only_allowed_formats_are_opened(make_storage, monkeypatch):
     monkeypatch.setattr(opening, "open_heic", opened.append)
     for image_format in sorted(set(EXTENSIONS) - {"JPEG"} | {"HEIC"}):
         data = REAL if image_format == "HEIC" else draw(format=image_format)
-        name = f"dog-{image_format}.jpg"
-        assert stored_by(storage, name, data) == [name]
+        name = f"dog-{image_format}.nothumbs.jpg"
+        assert stored_by(storage, f"dog-{image_format}.jpg", data) == [name]
         assert content_of(storage, name) == data
         assert storage.generate_thumbs(name) == {}
         strict = storage.with_thumbs({}, images_only=True)

@@ -19,8 +19,9 @@ def assert_is_complete(storage, name, color):
     return keys
 
 
-def assert_leaves_alone(storage, taken):
-    storage.save(taken, ContentFile(b"an original that is no image"))
+def assert_leaves_alone(make, taken, **options):
+    make(thumbs={}, naming="athumb").save(taken, ContentFile(b"an original that is no image"))
+    storage = make(thumbs=THUMBS, naming="athumb", **options)
     name = storage.save("cat.jpg", upload(color="red"))
     assert name != "cat.jpg"
     assert content_of(storage, taken) == b"an original that is no image"
@@ -29,11 +30,11 @@ def assert_leaves_alone(storage, taken):
 
 @pytest.mark.parametrize("taken", ["cat_60x60.jpg", "cat_big.jpg"])
 def test_a_thumb_replaces_nobodys_original(make_storage, taken):
-    assert_leaves_alone(make_storage(thumbs=THUMBS, naming="athumb"), taken)
+    assert_leaves_alone(make_storage, taken)
 
 
 def test_a_thumb_replaces_nobodys_original_where_the_server_is_asked(make_s3):
-    assert_leaves_alone(make_s3(thumbs=THUMBS, naming="athumb", conditional_writes=False), "cat_60x60.jpg")
+    assert_leaves_alone(make_s3, "cat_60x60.jpg", conditional_writes=False)
 
 
 def test_an_original_replaces_nobodys_thumb(make_storage):
@@ -46,16 +47,15 @@ def test_an_original_replaces_nobodys_thumb(make_storage):
 
 
 def test_a_name_that_makes_room_for_thumbs_keeps_to_max_length(make_storage):
+    make_storage(thumbs={}, naming="athumb").save("catcatcat_60x60.jpg", ContentFile(b"an original"))
     storage = make_storage(thumbs=THUMBS, naming="athumb")
-    storage.save("catcatcat_60x60.jpg", ContentFile(b"an original"))
     name = storage.save("catcatcat.jpg", upload(color="red"), max_length=15)
     assert len(name) <= 15
     assert_is_complete(storage, name, "red")
 
 
 def test_an_original_kept_without_thumbs_takes_nobodys_place(make_storage):
-    storage = make_storage(thumbs=THUMBS, naming="athumb", on_error="skip")
-    assert_leaves_alone(storage, "cat_60x60.jpg")
+    assert_leaves_alone(make_storage, "cat_60x60.jpg", on_error="skip")
 
 
 def test_overwriting_replaces_the_old_thumbs(make_s3):

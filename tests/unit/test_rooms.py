@@ -209,17 +209,20 @@ def test_only_rendering_knows_pillow_and_the_core_no_contrib(path):
 
 
 def test_the_contract_of_storages_asks_for_nothing_but_pytest():
-    loaded = loaded_by("import athumb_storage.contrib.testing")
+    loaded = loaded_by(f"{WITH_DJANGO}\nimport athumb_storage.contrib.testing")
+    assert not {"pytest", "boto3", "botocore", "storages"} & top_levels(loaded)
+    loaded = loaded_by(f"{WITH_DJANGO}\nfrom athumb_storage.contrib.testing import StorageContract")
     assert "pytest" in loaded
     assert not {"boto3", "botocore", "storages", "pytest_django"} & top_levels(loaded)
 
 
 def test_where_pytest_is_missing_the_contract_says_how_to_get_it():
-    loaded_by("""
+    loaded_by(f"""
+{WITH_DJANGO}
 import sys
 sys.modules["pytest"] = None
 try:
-    import athumb_storage.contrib.testing
+    from athumb_storage.contrib.testing import StorageContract
 except ImportError as error:
     assert "pip install pytest" in str(error)
 else:

@@ -22,6 +22,12 @@ def empty_storage(settings):
     settings.STORAGES = {**settings.STORAGES}
 
 
+@pytest.fixture(autouse=True)
+def no_progress(monkeypatch):
+    """A busy machine would have a line of it now and then."""
+    monkeypatch.setattr(athumb_regen_field, "PROGRESS_EVERY", 1000)
+
+
 @pytest.fixture
 def without_thumbs():
     """Makes a row whose original is stored, and whose thumbs are gone."""

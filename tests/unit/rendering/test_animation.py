@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from athumb_storage.exceptions import ImageLimitExceeded, RenderingError
-from athumb_storage.rendering import Limits, animation, engine, frames, guard, render
+from athumb_storage.rendering import Limits, animation, frames, guard, render, scaling
 from athumb_storage.specs import Thumb, Variant
 from tests.unit.rendering import BLUE, LIME, RED, near, quadrants, rendered, saved
 from tests.unit.rendering.animations import (
@@ -261,7 +261,7 @@ def test_frames_out_of_the_canvas_count_as_what_they_are(caplog):
     assert "max_animation_pixels" in caplog.text
 
 
-@pytest.mark.parametrize("step", [(frames, "open_image"), (engine, "_resized"), (animation, "_gif")])
+@pytest.mark.parametrize("step", [(frames, "open_image"), (scaling, "_resized"), (animation, "_gif")])
 def test_what_each_frame_takes_counts(monkeypatch, step):
     module, name = step
     now = [0.0]

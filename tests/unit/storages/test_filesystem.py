@@ -193,7 +193,8 @@ def large_upload(settings, tmp_path):
 
 def test_an_upload_on_disk_can_be_stored_a_second_time(tmp_path, large_upload):
     storage = FileSystemThumbnailStorage(location=tmp_path / "media", thumbs={"big": {"size": (9, 9)}}, naming="athumb")
-    storage.save("cat_big.jpg", ContentFile(b"taken"))
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "cat_big.jpg").write_bytes(b"taken")
     name = storage.save("cat.jpg", large_upload)
     assert stored(storage) == sorted(["cat_big.jpg", name, storage.thumb_key(name, "big")])
 
