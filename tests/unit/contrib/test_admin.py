@@ -16,7 +16,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models.fields.files import FieldFile
 from django.urls import path
 
-from athumb_storage import UnknownThumb
+from athumb_storage import Responsive, UnknownThumb
 from athumb_storage.contrib.admin import ThumbColumn
 from athumb_storage.contrib.admin.pictures import preview_thumb, uncropped_thumb
 from athumb_storage.contrib.admin.widgets import ThumbsFileWidget
@@ -246,6 +246,14 @@ class TestPicker:
         text = page(f"portrait/{portrait.pk}/change/")
         assert image_tags(text) == ['<img alt="cat.jpg" loading="lazy" src="/media/portraits/cat.jpg">']
         assert picker(text)["original"] is None
+
+    def test_of_a_responsive_set_one_crop_is_shown(self, album_photo, page, monkeypatch):
+        field = AlbumPhoto._meta.get_field("image")
+        hero = Responsive(widths=(40, 80, 400), ratio=(2, 1), crop="focal")
+        monkeypatch.setattr(field, "thumbs", ThumbSet({"hero": hero}))
+        monkeypatch.setattr(field, "_bound", None)
+        crops = picker(page(f"albumphoto/{album_photo.pk}/change/"))["crops"]
+        assert crops == [{"name": "hero-400", "size": [300, 150], "upscale": False}]
 
     def test_it_is_translated(self, album_photo, page, settings):
         settings.LANGUAGE_CODE = "de"
