@@ -15,7 +15,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import InMemoryStorage, default_storage
 from django.core.management import CommandError, call_command
 from django.test import override_settings
-from gallery.models import Photo
+from gallery.models import Photo, Showpiece
 
 from athumb_storage.storages import S3ThumbnailStorage
 from tests.conftest import THUMBS, draw, image_in, upload
@@ -34,6 +34,11 @@ def photo(db):
     return Photo.objects.create(title="A cat", image=upload("cat.jpg"))
 
 
+@pytest.fixture
+def showpiece(db):
+    return Showpiece.objects.create(title="A cat", image=upload("cat.jpg", size=(800, 600)), image_focus="0.3,0.2")
+
+
 class TestList:
     @pytest.mark.django_db
     def test_empty(self, client):
@@ -48,9 +53,25 @@ class TestList:
         assert f'href="{photo.image.url}"' in text
         assert "300 \N{MULTIPLICATION SIGN} 200 pixels" in text
 
-    def test_asks_the_database_only_once(self, client, photo, django_assert_num_queries):
-        with django_assert_num_queries(1):
+    def test_asks_the_database_only_once_for_each_list(self, client, photo, django_assert_num_queries):
+        with django_assert_num_queries(2):
             client.get("/")
+
+    def test_leads_to_showpieces(self, client, showpiece):
+        text = client.get("/").content.decode()
+        assert f'<a href="{showpiece.get_absolute_url()}"><img src="{showpiece.image.url_for_thumb("detail")}"' in text
+
+
+def test_showpiece(client, showpiece):
+    text = client.get(showpiece.get_absolute_url()).content.decode()
+    assert re.findall(r'<source type="(.+?)"', text) == ["image/avif", "image/webp"]
+    assert 'sizes="(min-width: 60em) 50vw, 100vw"' in text
+    assert text.count("data:image/png;base64,") == 3
+    assert "hero-640.jpg?focal=0.3,0.2 640w" in text
+    assert "hero-960" not in text
+    assert "<script" not in text
+    assert "<style" not in text
+    assert client.get("/showpieces/0/").status_code == 404
 
 
 class TestUpload:
@@ -125,6 +146,10 @@ class TestDemoCommand:
             assert photo.image.url in text
             for thumb in photo.image.storage.thumbs:
                 assert re.search(rf"{thumb} +\d+ x \d+ .* bytes +{re.escape(photo.image.url_for_thumb(thumb))}", text)
+        showpiece = Showpiece.objects.get()
+        assert f"a page of its own at {showpiece.get_absolute_url()}" in text
+        for key in default_storage.listdir("showpieces/sunset.jpg.thumbs")[1]:
+            assert key.replace("@", "%40") in text
 
     def test_photos_of_mine(self, tmp_path):
         (tmp_path / "a.jpg").write_bytes(draw((300, 200)))

@@ -9,6 +9,7 @@ from gallery import views
 urlpatterns = [
     path("", views.photo_list, name="photo-list"),
     path("add/", views.photo_add, name="photo-add"),
+    path("showpieces/<int:pk>/", views.showpiece, name="showpiece"),
     path("admin/", admin.site.urls),
     *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),  # empty unless DEBUG
 ]

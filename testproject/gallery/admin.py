@@ -1,4 +1,4 @@
-"""Photos in the admin, with a thumb in the list."""
+"""Photos in the admin, with a thumb in the list, and showpieces, with a picker of the focal point."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from django.contrib import admin
 
 from athumb_storage.contrib.admin import ThumbColumn
 
-from .models import Photo
+from .models import Photo, Showpiece
 
 if TYPE_CHECKING:
     PhotoAdminBase = admin.ModelAdmin[Photo]
+    ShowpieceAdminBase = admin.ModelAdmin[Showpiece]
 else:
-    PhotoAdminBase = admin.ModelAdmin
+    PhotoAdminBase = ShowpieceAdminBase = admin.ModelAdmin
 
 
 @admin.register(Photo)
@@ -22,3 +23,10 @@ class PhotoAdmin(PhotoAdminBase):
     list_display = [thumb, "title", "width", "height", "uploaded_at"]
     list_display_links = [thumb, "title"]
     search_fields = ["title"]
+
+
+@admin.register(Showpiece)
+class ShowpieceAdmin(ShowpieceAdminBase):
+    fields = ["title", "image", "image_focus"]
+    list_display = [ThumbColumn("image", "detail", short_description="Thumb"), "title"]
+    list_display_links = ["title"]

@@ -1,22 +1,28 @@
-"""The list of photos and the upload form."""
+"""The list of photos, the upload form, and the pages of showpieces."""
 
 import logging
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from athumb_storage.exceptions import AthumbError
 
 from .forms import PhotoForm
-from .models import Photo
+from .models import Photo, Showpiece
 
 logger = logging.getLogger(__name__)
 
 
 @require_safe
 def photo_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "gallery/photo_list.html", {"photos": Photo.objects.all()})
+    context = {"photos": Photo.objects.all(), "showpieces": Showpiece.objects.all()}
+    return render(request, "gallery/photo_list.html", context)
+
+
+@require_safe
+def showpiece(request: HttpRequest, pk: int) -> HttpResponse:
+    return render(request, "gallery/showpiece.html", {"photo": get_object_or_404(Showpiece, pk=pk)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

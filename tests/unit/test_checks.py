@@ -42,7 +42,7 @@ def test_e001_a_storage_that_cannot_make_thumbs(settings):
     }
     messages = {str(message.obj): message for message in found("E001")}
     others = {"shop.Document.manual", "shop.Portrait.image", "shop.AlbumPhoto.image", "shop.Story.image"}
-    assert set(messages) == {"shop.Product.image", "gallery.Photo.image", *others}
+    assert set(messages) == {"shop.Product.image", "gallery.Photo.image", "gallery.Showpiece.image", *others}
     message = messages["shop.Product.image"]
     assert message.is_serious()
     assert message.msg == "The field has thumbs, but its storage InMemoryStorage cannot make them."
@@ -75,7 +75,7 @@ def pillow_without_webp(monkeypatch):
 @pytest.mark.usefixtures("pillow_without_webp")
 def test_e003_a_format_that_pillow_cannot_write():
     messages = {str(message.obj): message for message in found("E003")}
-    assert set(messages) == {"shop.Product.image", "shop.Story.image", "gallery.Photo.image"}
+    assert set(messages) == {"shop.Product.image", "shop.Story.image", "gallery.Photo.image", "gallery.Showpiece.image"}
     message = messages["shop.Product.image"]
     assert message.is_serious()
     assert message.msg == "Thumb 'large' is to be written as WEBP, which the installed Pillow cannot do."

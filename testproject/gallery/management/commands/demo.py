@@ -1,4 +1,7 @@
-"""Upload photos through the model, print what the storage holds of each, and serve the gallery."""
+"""Upload photos through the model, print what the storage holds of each, and serve the gallery.
+
+The first also becomes a showpiece.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import shlex
 import tempfile
 from contextlib import ExitStack
 from io import BytesIO
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.handlers import StaticFilesHandler
@@ -18,7 +22,7 @@ from django.core.wsgi import get_wsgi_application
 from PIL import Image
 
 from athumb_storage.exceptions import AthumbError
-from gallery.models import Photo
+from gallery.models import Photo, Showpiece
 from gallery.samples import draw_samples
 
 if TYPE_CHECKING:
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 UNREADABLE = (AthumbError, OSError)
+
+Kind = TypeVar("Kind", Photo, Showpiece)
 
 
 class Command(BaseCommand):
@@ -49,18 +55,24 @@ class Command(BaseCommand):
             self.say(f"{sum(stored)} of {len(stored)} files uploaded.")
             if not any(stored):
                 raise CommandError("None of the files is an image that could be stored.")
+            self.show_piece(paths[stored.index(True)], site)
             if server:
                 self.serve(server, site)
 
     def upload_and_show(self, path: Path, site: str) -> bool:
         """Whether the file was stored. ``site`` goes before URLs that have no host of their own."""
         try:
-            photo = upload(path)
+            photo = upload(path, Photo)
         except UNREADABLE as error:
             self.say(f"{path.name}\n  not uploaded: {error}\n")
             return False
         self.say("\n".join(describe(photo, site)) + "\n")
         return True
+
+    def show_piece(self, path: Path, site: str) -> None:
+        piece = upload(path, Showpiece)
+        self.say(f"The first once more, with a page of its own at {absolute(piece.get_absolute_url(), site)}")
+        self.say("\n".join(describe(piece, site)) + "\n")
 
     def serve(self, server: ThreadedWSGIServer, site: str) -> None:
         create_admin_user()
@@ -111,21 +123,22 @@ def files_of(path: Path) -> list[Path]:
     return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts))
 
 
-def upload(path: Path) -> Photo:
+def upload(path: Path, model: type[Kind]) -> Kind:
     with path.open("rb") as file:
-        photo = Photo(title=path.stem.replace("_", " ").replace("-", " "), image=File(file, name=path.name))
+        photo = model(title=path.stem.replace("_", " ").replace("-", " "), image=File(file, name=path.name))
         photo.save()
     return photo
 
 
-def describe(photo: Photo, site: str) -> list[str]:
+def describe(photo: Photo | Showpiece, site: str) -> list[str]:
     """Lines about the original and each of its thumbs, as read back from the storage."""
     name = str(photo.image.name)
     storage: Any = photo.image.storage
     lines = [name, row("original", read(storage, name), absolute(photo.image.url, site))]
-    for thumb in storage.thumbs:
-        content = read(storage, storage.thumb_key(name, thumb))
-        lines.append(row(thumb, content, absolute(photo.image.url_for_thumb(thumb), site)))
+    for thumb, spec in storage.thumbs.items():
+        for variant in product([thumb], photo.image.formats(thumb), spec.densities):
+            content = read(storage, storage.thumb_key(name, *variant))
+            lines.append(row(thumb, content, absolute(photo.image.url_for_thumb(*variant), site)))
     return lines
 
 
