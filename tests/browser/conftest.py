@@ -10,15 +10,16 @@ from django.test import override_settings
 from pytest_django.live_server_helper import LiveServer
 
 POLICY = "default-src 'self'"
-CHROMIUM = "/usr/bin/chromium"
+"""That of a page, unless the setting `CONTENT_POLICY` says otherwise."""
 
 
 def strict(get_response):
     """A middleware under which a page runs no script and applies no style of its own text."""
+    from django.conf import settings
 
     def answer(request):
         response = get_response(request)
-        response["Content-Security-Policy"] = POLICY
+        response["Content-Security-Policy"] = getattr(settings, "CONTENT_POLICY", POLICY)
         return response
 
     return answer
@@ -39,12 +40,13 @@ def live_server(django_db_setup):
 def browser(django_db_setup):
     """Chromium, driven by Playwright."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"there is no {CHROMIUM}")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("there is no chromium on the PATH")
     with pytest.MonkeyPatch.context() as patch, playwright.sync_playwright() as driver:
         # Playwright has an event loop in this thread, of which Django takes the tests to be a part.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser
         browser.close()
 
@@ -65,8 +67,18 @@ def tab(browser, live_server):
     """A page of the browser, and what it complains of."""
     page = browser.new_page(base_url=live_server.url)
     complaints = []
+    listen(page, complaints)
+    yield page, complaints
+    page.close()
+
+
+def listen(page, complaints):
+    """Add what the page complains of: also answers that are errors, which a console does not always tell."""
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("requestfailed", lambda request: complaints.append(f"{request.url}: {request.failure}"))
-    yield page, complaints
-    page.close()
+    page.on("response", lambda answer: complaints.append(f"{answer.url}: {answer.status}") if _failed(answer) else None)
+
+
+def _failed(answer):
+    return answer.status >= 400
