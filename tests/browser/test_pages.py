@@ -64,7 +64,7 @@ def drawn(size):
 
 
 @pytest.fixture(scope="module")
-def bucket_url(s3_server):
+def bucket_url(browser, s3_server):  # the browser comes first, for without one all of this is skipped
     """That of a public bucket, in which the test project stores its images."""
     name = f"public-{uuid.uuid4().hex[:12]}"
     s3_server.create_bucket(name, public=True)
@@ -99,7 +99,7 @@ def files(bucket_url):
 
 @pytest.fixture
 def add(files):
-    """Adds a row with a photo of that size."""
+    """A function that adds a row with a photo of that size."""
 
     def add_row(size):
         piece = copy.copy(files[size])
@@ -116,7 +116,7 @@ def piece(add):
 
 @pytest.fixture
 def open_page(browser, live_server):
-    """Opens a page on some device. None may complain of anything."""
+    """A function that opens a page on some device. None may complain of anything."""
     complaints = []
     with ExitStack() as stack:
 
@@ -170,10 +170,11 @@ def candidates(page):
             ...(element.srcset ? element.srcset.split(", ") : []), element.src,
         ].filter(Boolean).map((candidate) => [candidate.split(" ")[0], element.type || null]))"""
     )
-    return {(url, kind) for url, kind in found}
+    return {tuple(each) for each in found}
 
 
 def assert_all_answer(page, bucket_url):
+    """That each file which the page offers is in the bucket, and is what it is said to be; all of them."""
     found = candidates(page)
     for url, kind in found:
         answer = page.request.get(url)
@@ -209,8 +210,8 @@ def test_a_list_shows_both_kinds(piece, open_page, bucket_url):
     Photo.objects.create(title="A photo", image=drawn(SMALL))
     page = open_page("/")
     assert len(assert_all_answer(page, bucket_url)) == 2 + 1
-    page.click("text=A landscape >> xpath=../a")
-    page.wait_for_url(f"**{piece.get_absolute_url()}")
+    page.click(f'a[href="{piece.get_absolute_url()}"]')
+    page.wait_for_selector(".showpiece")
 
 
 def test_a_small_original_offers_no_width_that_it_lacks(add, open_page, bucket_url):
@@ -225,7 +226,7 @@ def test_a_small_original_offers_no_width_that_it_lacks(add, open_page, bucket_u
 
 @pytest.fixture
 def open_gated(piece, open_page, bucket_url):
-    """Opens the page of a photo before any of its images; the page and the gate behind which they wait."""
+    """A function that opens the page of a photo without its images: the page, and the gate behind which they wait."""
 
     def open_one(script="", **device):
         gates = []
