@@ -2,6 +2,7 @@
 
 import io
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image, ImageDraw
@@ -28,6 +29,16 @@ def gradient(size=(200, 150)):
 
 
 # Options
+
+
+def test_threads_that_write_one_image_do_not_mix_up_their_options():
+    image = noise((900, 600))
+    kinds = [("AVIF", 30), ("WEBP", 60), ("JPEG", 90)]
+    alone = [written(image, kind[0], quality=kind[1]) for kind in kinds]
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(10):
+            together = pool.map(lambda kind: written(image, kind[0], quality=kind[1]), kinds)
+            assert [len(data) for data in together] == [len(data) for data in alone]
 
 
 def test_a_jpeg_is_progressive_and_smaller_with_the_same_pixels():
