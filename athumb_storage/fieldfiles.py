@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from django.core.files.base import File
@@ -12,7 +13,7 @@ from django.db.models.fields.files import FieldFile, ImageFieldFile
 
 from athumb_storage.exceptions import AthumbError, InvalidFocalPoint, OriginalSizeUnknown, UnknownThumb
 from athumb_storage.formats import MIME_TYPES, FormatName
-from athumb_storage.geometry import MAX_SIDE, Size, exact_size, place
+from athumb_storage.geometry import Size, exact_size, whole_size
 from athumb_storage.naming import is_marked
 from athumb_storage.rendering import shown_size
 from athumb_storage.specs import Thumb
@@ -70,7 +71,7 @@ class ThumbsFieldFile(_FieldFile):
         spec: Thumb = thumbs[thumb_name]
         if density not in spec.densities:
             raise UnknownThumb.variant(thumb_name, "density", density, spec.densities)
-        return exact_size(spec, density) or place(self._original_size(), spec, density).whole
+        return exact_size(spec, density) or whole_size(self._original_size(), spec, density)
 
     def srcset(
         self,
@@ -162,7 +163,7 @@ class ThumbsFieldFile(_FieldFile):
         return {}
 
     def _joined(
-        self, candidates: list[Candidate], formats: Sequence[FormatName | None], options: dict[str, Any]
+        self, candidates: Sequence[Candidate], formats: Sequence[FormatName | None], options: dict[str, Any]
     ) -> list[str]:
         """The `srcset` of each format."""
         self._require_file()
@@ -172,26 +173,30 @@ class ThumbsFieldFile(_FieldFile):
         ends = [f" {descriptor}" if descriptor else "" for _, _, descriptor in candidates]
         return [", ".join([next(urls) + end for end in ends]) for _ in formats]
 
-    def _candidates(self, thumb: str | Thumb) -> list[Candidate]:
+    def _candidates(self, thumb: str | Thumb) -> Sequence[Candidate]:
         """Thumb, density and descriptor of each image that a browser may choose from."""
         thumbs = self._thumb_storage().thumbs
         if isinstance(thumb, str) and thumb in thumbs.sets:
-            return [(name, 1, f"{width}w") for name, width in self._widths(thumbs, thumb)]
+            return self._widths(thumbs, thumb)
         densities = self._distinct_densities(thumb, thumbs[thumbs.name_of(thumb)])
         return [(thumb, density, f"{density}x" if len(densities) > 1 else "") for density in densities]
 
-    def _widths(self, thumbs: ThumbSet, name: str) -> list[tuple[str, int]]:
+    def _widths(self, thumbs: ThumbSet, name: str) -> Sequence[Candidate]:
         """The thumbs of a responsive set that are as wide as they are called; else the narrowest, as it is."""
-        boxes = [(each, *cast("Size", thumbs[each].size)) for each in thumbs.sets[name]]
-        narrowest = boxes[0][0]
+        members, candidates = thumbs.sets[name], _by_width(thumbs.sets[name])
         try:
             across, down = self._original_size()
         except OriginalSizeUnknown:
-            across, down = MAX_SIDE, MAX_SIDE
-        if thumbs[narrowest].upscale:
-            across, down = MAX_SIDE, MAX_SIDE
-        named = [(each, width) for each, width, height in boxes if width <= across and (height or 0) <= down]
-        return named or [(narrowest, self.thumb_size(narrowest)[0])]
+            return candidates
+        if thumbs[members[0]].upscale:
+            return candidates
+        count = 0  # the narrowest are first
+        for each in members:
+            width, height = thumbs[each].size
+            if (width or 0) > across or (height or 0) > down:
+                break
+            count += 1
+        return candidates[:count] or [(members[0], 1, f"{self.thumb_size(members[0])[0]}w")]
 
     def _distinct_densities(self, thumb: str | Thumb, spec: Thumb) -> list[int]:
         """Those of which each has other pixels, as far as that can be told."""
@@ -209,11 +214,18 @@ class ThumbsFieldFile(_FieldFile):
         return self.storage
 
     def _original_size(self) -> Size:
-        names = (getattr(self.field, "width_field", None), getattr(self.field, "height_field", None))
-        width, height = (getattr(self.instance, name) if name else None for name in names)
+        across, down = getattr(self.field, "width_field", None), getattr(self.field, "height_field", None)
+        width = getattr(self.instance, across) if across else None
+        height = getattr(self.instance, down) if down else None
         if not width or not height:
             raise OriginalSizeUnknown(f"{self.field} keeps no size of {self.name!r} in a width_field and height_field.")
         return width, height
+
+
+@lru_cache
+def _by_width(members: tuple[str, ...]) -> tuple[Candidate, ...]:
+    """All thumbs of a responsive set, with their widths, which their names end with."""
+    return tuple((name, 1, f"{name.rpartition('-')[2]}w") for name in members)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from math import floor
 from typing import Final, Literal, NamedTuple, NewType, Protocol, get_args
 
@@ -69,6 +70,7 @@ class Offset(NamedTuple):
         return min(pixels, room)
 
 
+@lru_cache
 def parse_crop(crop: str) -> tuple[Offset, Offset]:
     """The x and y offsets that `crop` stands for.
 
@@ -153,15 +155,12 @@ def place(original: Size, thumb: Shape, density: int = 1, subject: Point = MIDDL
         subject: the point that a crop of a subject has in its middle, as far as it can; fractions of the original's
             width and height.
     """
-    box = _sides(thumb)
-    if thumb.keeps_ratio and thumb.crop and not thumb.upscale:
-        box = _rounded(box, min(1, original[0] / box[0], original[1] / box[1]))
     if density > 1:
         return _denser(original, thumb, density, place(original, thumb, subject=subject))
-    scaled = _scaled(original, box, covers=thumb.crop is not None, upscale=thumb.upscale)
+    box, scaled = _box_and_scaled(original, thumb)
     if thumb.crop is None:
         return Placement(scaled, (0, 0, *original), box if thumb.pad else None)
-    window = (min(scaled[0], box[0]), min(scaled[1], box[1]))
+    window = _window(scaled, box)
     if thumb.crop in SUBJECTS:
         left, top = (_around(*axis) for axis in zip(subject, window, scaled, strict=True))
     else:
@@ -170,6 +169,28 @@ def place(original: Size, thumb: Shape, density: int = 1, subject: Point = MIDDL
     across = _span(left, window[0], original[0], scaled[0])
     down = _span(top, window[1], original[1], scaled[1])
     return Placement(window, (across[0], down[0], across[1], down[1]))
+
+
+def whole_size(original: Size, thumb: Shape, density: int = 1) -> Size:
+    """The size of the whole thumb, as `place` has it, in less time."""
+    if density > 1:
+        return place(original, thumb, density).whole
+    box, scaled = _box_and_scaled(original, thumb)
+    if thumb.crop is None:
+        return box if thumb.pad else scaled
+    return _window(scaled, box)
+
+
+def _box_and_scaled(original: Size, thumb: Shape) -> tuple[Size, Size]:
+    """The box that is filled or fitted into, and the whole original as it is scaled for that."""
+    box = _sides(thumb)
+    if thumb.keeps_ratio and thumb.crop and not thumb.upscale:
+        box = _rounded(box, min(1, original[0] / box[0], original[1] / box[1]))
+    return box, _scaled(original, box, covers=thumb.crop is not None, upscale=thumb.upscale)
+
+
+def _window(scaled: Size, box: Size) -> Size:
+    return min(scaled[0], box[0]), min(scaled[1], box[1])
 
 
 def exact_size(thumb: Shape, density: int = 1) -> Size | None:
@@ -202,8 +223,7 @@ def _share(size: Size, canvas: Size) -> float:
 
 
 def _rounded(size: Size, times: float) -> Size:
-    width, height = (max(1, floor(side * times + 0.5)) for side in size)
-    return width, height
+    return max(1, floor(size[0] * times + 0.5)), max(1, floor(size[1] * times + 0.5))
 
 
 def _around(middle: float, window: int, scaled: int) -> int:

@@ -138,11 +138,7 @@ def _img(
         written.pop("sizes", None)  # which HTML allows nowhere else
     if background := _background(file):
         written["style"] = "; ".join(filter(None, [background, written.get("style")]))
-    return SafeString(f"<img {_attributes({name: value for name, value in written.items() if _is_there(value)})}>")
-
-
-def _is_there(value: object) -> bool:
-    return value is not None and value is not False
+    return SafeString(f"<img {_attributes(written)}>")
 
 
 def _size(file: ThumbsFieldFile, thumb: str | Thumb) -> dict[str, int]:
@@ -162,9 +158,13 @@ def _background(file: ThumbsFieldFile) -> str:
 
 
 def _attributes(values: Mapping[str, Any]) -> SafeString:
-    return SafeString(
-        " ".join(name if value is True else f'{name}="{escape(str(value))}"' for name, value in values.items())
-    )
+    written = []
+    for name, value in values.items():
+        if value is True:
+            written.append(name)
+        elif value is not None and value is not False:
+            written.append(f'{name}="{escape(str(value))}"')
+    return SafeString(" ".join(written))
 
 
 @lru_cache

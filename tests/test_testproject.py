@@ -64,7 +64,7 @@ class TestList:
 
 def test_showpiece(client, showpiece):
     text = client.get(showpiece.get_absolute_url()).content.decode()
-    assert re.findall(r'<source type="(.+?)"', text) == ["image/avif", "image/webp"]
+    assert re.findall(r'<source type="(.+?)"', text) == ["image/avif", "image/webp", "image/jpeg"]
     assert 'sizes="(min-width: 60em) 50vw, 100vw"' in text
     assert text.count("data:image/png;base64,") == 3
     assert "hero-640.jpg?focal=0.3,0.2 640w" in text

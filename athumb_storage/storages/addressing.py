@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from athumb_storage import conf
@@ -104,19 +104,15 @@ class AddressingStorage:
             ValueError, UnknownThumb, AmbiguousThumb: as `url_for_thumb` does.
         """
         name, own, lookup = named(name), self.options, self._lookup
-        variants = [lookup.variant(name, *each) for each in wanted]
+        variants = lookup.several(name, tuple(wanted))
         if own.placeholder_url is not None and is_marked(name):
             return [own.placeholder_url] * len(variants)
         query = conf.cache_buster() if cache_bust else ""
-        return [
-            self._thumb_url(
-                own.naming.key(name, variant),
-                force_ssl,
-                _with_point(query, variant, focal) if focal else query,
-                options,
-            )
-            for variant in variants
-        ]
+        key = own.naming.key
+        if focal:
+            pairs = [(key(name, variant), _with_point(query, variant, focal)) for variant in variants]
+            return [self._thumb_url(key, force_ssl, query, options) for key, query in pairs]
+        return self._thumb_urls([key(name, variant) for variant in variants], force_ssl, query, options)
 
     def formats_of(self, name: str | None, thumb: str | Thumb) -> tuple[str, ...]:
         """The formats that `thumb` has for the original `name`, best first; the last is the plain one.
@@ -124,9 +120,7 @@ class AddressingStorage:
         Raises:
             ValueError, UnknownThumb, AmbiguousThumb: as `thumb_key` does.
         """
-        own = self.options
-        _, spec = self._lookup.resolve_thumb(thumb)
-        return spec.formats_for(named(name), own.fallback_format, own.keeps_extension)
+        return self._lookup.formats(named(name), thumb)
 
     def has_thumbs(self, name: str | None) -> bool:
         """Whether the original `name` was stored with thumbs, as far as its name tells. Nobody is asked.
@@ -137,6 +131,10 @@ class AddressingStorage:
         if not name or not self._lookup.thumbs or is_marked(str(name)):
             return False
         return self._lookup.images_only or format_of_upload(str(name)) in self.options.allowed_formats
+
+    def _thumb_urls(self, keys: Sequence[str], force_ssl: bool, query: str, options: dict[str, Any]) -> list[str]:
+        """The URLs of several."""
+        return [self._thumb_url(key, force_ssl, query, options) for key in keys]
 
     def _thumb_url(self, key: str, force_ssl: bool, query: str, options: dict[str, Any]) -> str:
         """The URL of a thumb key, with one more query parameter, such as "cbust=42", unless it is empty."""

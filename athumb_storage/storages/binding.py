@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from athumb_storage import conf
 from athumb_storage.exceptions import AmbiguousThumb, UnknownThumb
-from athumb_storage.formats import canonical
+from athumb_storage.formats import FormatName, canonical, format_of_name
 from athumb_storage.specs import OriginalOptions, Thumb, Variant, parse_original
 from athumb_storage.storages.options import OnError, StorageOptions
 from athumb_storage.thumbsets import ThumbSet
@@ -26,6 +26,9 @@ class FieldWithThumbs(Protocol):
         """The storage it was given; None if that cannot make thumbs."""
         ...
 
+
+Wanted = tuple[tuple[str | Thumb, FormatName | None, int], ...]
+"""A thumb, a format and a density of each of several variants."""
 
 _fields: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 
@@ -70,6 +73,7 @@ class ThumbLookup:
         self._options = options
         self._overlaid = ThumbSet(), field_thumbs or ThumbSet()
         self._variants: dict[str | Thumb, tuple[str, Thumb, dict[tuple[str, str | None, int], Variant]]] = {}
+        self._several: dict[tuple[str | None, Wanted], Sequence[Variant]] = {}
         self._generation = -1
 
     @property
@@ -144,12 +148,7 @@ class ThumbLookup:
             UnknownThumb: there is no such thumb, or not in that format or density.
             AmbiguousThumb: as `resolve_thumb`.
         """
-        if self._generation != conf.generation:
-            self._generation, self._variants = conf.generation, {}
-        try:
-            thumb_name, spec, found = self._variants[thumb]
-        except (KeyError, TypeError):  # not looked up yet, or nothing that can be a thumb
-            thumb_name, spec, found = self._variants[thumb] = *self.resolve_thumb(thumb), {}
+        thumb_name, spec, found = self._remembered(thumb)
         own = self._options
         plain = spec.format_for(name, own.fallback_format, own.keeps_extension)
         try:
@@ -162,6 +161,37 @@ class ThumbLookup:
         if density not in spec.densities:
             raise UnknownThumb.variant(thumb_name, "density", density, spec.densities)
         return found.setdefault((plain, format, density), Variant.of(thumb_name, spec, wanted, density))
+
+    def several(self, name: str, wanted: Wanted) -> Sequence[Variant]:
+        """What `variant` gives for each thumb, format and density; remembered, for pages want the same of each file.
+
+        Raises:
+            UnknownThumb, AmbiguousThumb: as `resolve_thumb`.
+        """
+        key = format_of_name(name), wanted  # a name tells no more to any of them
+        if self._generation == conf.generation and key in self._several:
+            return self._several[key]
+        variants = [self.variant(name, *each) for each in wanted]
+        return self._several.setdefault(key, variants)
+
+    def formats(self, name: str, thumb: str | Thumb) -> tuple[str, ...]:
+        """The formats that `thumb` has for an original called `name`, best first.
+
+        Raises:
+            UnknownThumb, AmbiguousThumb: as `resolve_thumb`.
+        """
+        own = self._options
+        return self._remembered(thumb)[1].formats_for(name, own.fallback_format, own.keeps_extension)
+
+    def _remembered(self, thumb: str | Thumb) -> tuple[str, Thumb, dict[tuple[str, str | None, int], Variant]]:
+        """What `resolve_thumb` gives, with the variants that were asked for."""
+        if self._generation != conf.generation:
+            self._generation, self._variants, self._several = conf.generation, {}, {}
+        try:
+            return self._variants[thumb]
+        except (KeyError, TypeError):  # not looked up yet, or nothing that can be a thumb
+            found = self._variants[thumb] = *self.resolve_thumb(thumb), {}
+            return found
 
     def variants(self, name: str, thumbs: Mapping[str, Thumb] | None = None) -> list[Variant]:
         """What is stored of these thumbs, by default of all, for an original called `name`."""

@@ -38,6 +38,7 @@ class ThumbNode(template.Node):
         variable: str | None,
     ) -> None:
         self.tag = tag
+        self.spelled = f"{{% {tag} {file} {thumb} %}}"
         self.write = write
         self.file = file
         self.thumb = thumb
@@ -45,7 +46,7 @@ class ThumbNode(template.Node):
         self.variable = variable
 
     def render(self, context: Context) -> str:
-        written = markup.or_nothing(self._spelled(self.thumb), partial(self._written, context))
+        written = markup.or_nothing(self.spelled, partial(self._written, context))
         if self.variable is not None:
             context[self.variable] = written
             return ""
@@ -65,15 +66,12 @@ class ThumbNode(template.Node):
         if isinstance(thumb, str):
             thumb = thumb.strip()
         if thumb is None or thumb == "":
-            quoted = self._spelled(f"'{self.thumb}'")
+            quoted = f"{{% {self.tag} {self.file} '{self.thumb}' %}}"
             raise AthumbError(
                 f"The thumb name {self.thumb} is empty, or there is no such variable. "
                 f"A name itself needs quotes: {quoted}."
             )
         return thumb
-
-    def _spelled(self, thumb: object) -> str:
-        return f"{{% {self.tag} {self.file} {thumb} %}}"
 
 
 def _is_secure(context: Context) -> bool:

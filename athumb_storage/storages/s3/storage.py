@@ -6,7 +6,7 @@ import copy
 import gzip
 import mimetypes
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from itertools import islice
@@ -31,7 +31,7 @@ from athumb_storage.storages.s3.client import UnexpectedAnswer, connection_of, w
 from athumb_storage.storages.s3.contenttypes import CONTENT_TYPES, DOWNLOAD, known_type
 from athumb_storage.storages.s3.legacy import legacy_settings
 from athumb_storage.storages.s3.secrets import without_secrets
-from athumb_storage.storages.s3.urls import MOST_SECONDS, Urls, prepared_urls
+from athumb_storage.storages.s3.urls import MOST_SECONDS, UnsignedUrls, Urls, prepared_urls
 from athumb_storage.storages.s3.writes import IF_FREE, S3_ERRORS, Target, status_of
 from athumb_storage.storages.saving import logger
 from athumb_storage.storages.source import Source
@@ -345,16 +345,27 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
                 secure = copy.copy(self.unbound)
                 secure.url_protocol = "https:"
                 return secure._thumb_url(key, False, query, options)
-        try:
-            urls = self._urls
-        except AttributeError:
-            urls = self._urls = prepared_urls(self)
+        urls = self._prepared_urls()
         if options or urls is None:
             return super()._thumb_url(key, force_ssl, query, options)
         url = urls.url(key)
         if force_ssl and url.startswith("http:"):
             url = "https" + url[4:]
         return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+
+    def _thumb_urls(self, keys: Sequence[str], force_ssl: bool, query: str, options: dict[str, Any]) -> list[str]:
+        urls = self._prepared_urls()
+        if options or query or not isinstance(urls, UnsignedUrls):
+            return super()._thumb_urls(keys, force_ssl, query, options)
+        made = urls.urls(keys)
+        return ["https" + url[4:] for url in made] if force_ssl and made[0].startswith("http:") else made
+
+    def _prepared_urls(self) -> Urls | None:
+        try:
+            return self._urls
+        except AttributeError:
+            self._urls = prepared_urls(self)
+            return self._urls
 
     def url_as_attachment(self, name: str, filename: str | None = None) -> str:
         """A signed URL by which a browser saves the file, as `filename` if one is given, instead of showing it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, Protocol
@@ -85,6 +85,11 @@ class UnsignedUrls:
         if _is_plain(name):
             return self._start + name
         return self._start + self._quote(name) if _is_clean(name) else self._root + self._quote(self._key(name))
+
+    def urls(self, names: Sequence[str]) -> list[str]:
+        """Those of several, in less time."""
+        start = self._start
+        return [start + name for name in names] if _is_plain("/".join(names)) else [self.url(name) for name in names]
 
 
 class WindowedUrls:
