@@ -53,7 +53,8 @@ class ThumbsFieldFile(_FieldFile):
             AthumbError: the field's storage cannot make thumbs.
         """
         self._require_file()
-        options = {**self._focal_option(), **options}
+        if getattr(self.field, "focal", None):  # a plain field has none
+            options = {**self._focal_option(), **options}
         return str(self._thumb_storage().url_for_thumb(self.name, thumb, format, density, **options))
 
     def thumb_size(self, thumb: str | Thumb, density: int = 1) -> Size:
@@ -107,7 +108,7 @@ class ThumbsFieldFile(_FieldFile):
     @property
     def has_thumbs(self) -> bool:
         """Whether this file was stored with thumbs, as far as its name tells; see the storage's `has_thumbs`."""
-        return bool(self) and hasattr(self.storage, "has_thumbs") and self.storage.has_thumbs(self.name)
+        return hasattr(self.storage, "has_thumbs") and self.storage.has_thumbs(self.name)
 
     @property
     def has_placeholder_url(self) -> bool:
@@ -157,7 +158,7 @@ class ThumbsFieldFile(_FieldFile):
     delete.alters_data = True  # type: ignore[attr-defined]
 
     def _focal_option(self) -> dict[str, Any]:
-        if getattr(self.field, "focal", None):  # a plain field has none
+        if getattr(self.field, "focal", None):
             with suppress(InvalidFocalPoint):  # no page is to break for it
                 return {"focal": self.field.focal.of(self.instance)}
         return {}

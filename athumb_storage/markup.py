@@ -2,7 +2,7 @@
 
 Of an empty field, and of a file without thumbs, nothing is written. All raise `AthumbError` where the file never has
 thumbs, or not that one. A page that lacks a thumb is better than no page, but who develops it wants to know at once:
-`or_nothing` is for that.
+`nothing` is for that.
 """
 
 from __future__ import annotations
@@ -32,15 +32,16 @@ P = ParamSpec("P")
 R = TypeVar("R", bound=str)
 
 
-def or_nothing(what: str, write: Callable[[], R]) -> R:
-    """What is written; nothing where that is an error, which `what` names in the log, unless DEBUG is on."""
-    try:
-        return write()
-    except AthumbError:
-        if settings.DEBUG:
-            raise
-        logger.exception("%s shows nothing.", what)
-        return cast("R", SafeString(""))
+def nothing(what: str) -> SafeString:
+    """Written in place of what is an error, which is being handled, and which `what` names in the log.
+
+    Raises:
+        AthumbError: DEBUG is on.
+    """
+    if settings.DEBUG:
+        raise
+    logger.exception("%s shows nothing.", what)
+    return SafeString("")
 
 
 def _of_any_file(write: Callable[Concatenate[ThumbsFieldFile, Any, P], R]) -> Callable[Concatenate[Any, Any, P], R]:
@@ -61,8 +62,9 @@ def _checked(file: Any, thumb: Any) -> ThumbsFieldFile | None:
         AthumbError: it never has thumbs, or not that one.
     """
     known = thumbs_file(file)
-    known.storage.thumbs.names_of(thumb)
-    return known if known.has_thumbs or known.has_placeholder_url else None
+    storage = known.storage
+    storage.thumbs.names_of(thumb)
+    return known if storage.has_thumbs(known.name) or known.has_placeholder_url else None
 
 
 @_of_any_file

@@ -14,6 +14,7 @@ from jinja2.ext import Extension
 from jinja2.runtime import Context
 
 from athumb_storage import markup
+from athumb_storage.exceptions import AthumbError
 
 
 class ThumbsExtension(Extension):
@@ -32,6 +33,9 @@ def _as_function(write: Callable[..., str]) -> Callable[..., str]:
         request = context.get("request")
         if request is not None and request.is_secure() and write is not markup.thumb_size:
             options["force_ssl"] = True
-        return markup.or_nothing(f"{write.__name__}({file!r}, {thumb!r})", lambda: write(file, thumb, *args, **options))
+        try:
+            return write(file, thumb, *args, **options)
+        except AthumbError:
+            return markup.nothing(f"{write.__name__}({file!r}, {thumb!r})")
 
     return written

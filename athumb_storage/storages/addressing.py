@@ -128,9 +128,12 @@ class AddressingStorage:
         What this storage saves is named so that it tells: an image with thumbs has the extension of one, unless nothing
         but images is accepted; what has none has another extension or the mark, where names may be chosen.
         """
-        if not name or not self._lookup.thumbs or is_marked(str(name)):
+        if not name or is_marked(str(name)):
             return False
-        return self._lookup.images_only or format_of_upload(str(name)) in self.options.allowed_formats
+        lookup = self._lookup
+        if not lookup.images_only and format_of_upload(str(name)) not in self.options.allowed_formats:
+            return False
+        return bool(lookup.thumbs)
 
     def _thumb_urls(self, keys: Sequence[str], force_ssl: bool, query: str, options: dict[str, Any]) -> list[str]:
         """The URLs of several."""

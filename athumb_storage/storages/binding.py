@@ -30,6 +30,9 @@ class FieldWithThumbs(Protocol):
 Wanted = tuple[tuple[str | Thumb, FormatName | None, int], ...]
 """A thumb, a format and a density of each of several variants."""
 
+Found = tuple[str, Thumb, dict[str | tuple[str, str | None, int], Variant]]
+"""A thumb name, its Thumb, and the variants that were asked for: the plain one of a format by that alone."""
+
 _fields: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 
 
@@ -72,7 +75,7 @@ class ThumbLookup:
         self._storage = weakref.ref(storage)
         self._options = options
         self._overlaid = ThumbSet(), field_thumbs or ThumbSet()
-        self._variants: dict[str | Thumb, tuple[str, Thumb, dict[tuple[str, str | None, int], Variant]]] = {}
+        self._variants: dict[str | Thumb, Found] = {}
         self._several: dict[tuple[str | None, Wanted], Sequence[Variant]] = {}
         self._generation = -1
 
@@ -148,11 +151,17 @@ class ThumbLookup:
             UnknownThumb: there is no such thumb, or not in that format or density.
             AmbiguousThumb: as `resolve_thumb`.
         """
-        thumb_name, spec, found = self._remembered(thumb)
+        if self._generation != conf.generation:
+            self._forget()
+        try:
+            thumb_name, spec, found = self._variants[thumb]
+        except (KeyError, TypeError):  # not looked up yet, or nothing that can be a thumb
+            thumb_name, spec, found = self._remember(thumb)
         own = self._options
         plain = spec.format_for(name, own.fallback_format, own.keeps_extension)
+        key = plain if format is None and density == 1 else (plain, format, density)
         try:
-            return found[plain, format, density]
+            return found[key]
         except KeyError:
             formats = spec.formats_for(name, own.fallback_format, own.keeps_extension)
         wanted = plain if format is None else canonical(format)
@@ -160,7 +169,7 @@ class ThumbLookup:
             raise UnknownThumb.variant(thumb_name, "format", format, formats)
         if density not in spec.densities:
             raise UnknownThumb.variant(thumb_name, "density", density, spec.densities)
-        return found.setdefault((plain, format, density), Variant.of(thumb_name, spec, wanted, density))
+        return found.setdefault(key, Variant.of(thumb_name, spec, wanted, density))
 
     def several(self, name: str, wanted: Wanted) -> Sequence[Variant]:
         """What `variant` gives for each thumb, format and density; remembered, for pages want the same of each file.
@@ -168,11 +177,13 @@ class ThumbLookup:
         Raises:
             UnknownThumb, AmbiguousThumb: as `resolve_thumb`.
         """
+        if self._generation != conf.generation:
+            self._forget()
         key = format_of_name(name), wanted  # a name tells no more to any of them
-        if self._generation == conf.generation and key in self._several:
+        try:
             return self._several[key]
-        variants = [self.variant(name, *each) for each in wanted]
-        return self._several.setdefault(key, variants)
+        except KeyError:
+            return self._several.setdefault(key, [self.variant(name, *each) for each in wanted])
 
     def formats(self, name: str, thumb: str | Thumb) -> tuple[str, ...]:
         """The formats that `thumb` has for an original called `name`, best first.
@@ -180,18 +191,19 @@ class ThumbLookup:
         Raises:
             UnknownThumb, AmbiguousThumb: as `resolve_thumb`.
         """
-        own = self._options
-        return self._remembered(thumb)[1].formats_for(name, own.fallback_format, own.keeps_extension)
-
-    def _remembered(self, thumb: str | Thumb) -> tuple[str, Thumb, dict[tuple[str, str | None, int], Variant]]:
-        """What `resolve_thumb` gives, with the variants that were asked for."""
         if self._generation != conf.generation:
-            self._generation, self._variants, self._several = conf.generation, {}, {}
-        try:
-            return self._variants[thumb]
-        except (KeyError, TypeError):  # not looked up yet, or nothing that can be a thumb
-            found = self._variants[thumb] = *self.resolve_thumb(thumb), {}
-            return found
+            self._forget()
+        own = self._options
+        _, spec, _ = self._variants.get(thumb) or self._remember(thumb)
+        return spec.formats_for(name, own.fallback_format, own.keeps_extension)
+
+    def _remember(self, thumb: str | Thumb) -> Found:
+        """What `resolve_thumb` gives, with room for the variants that are asked for."""
+        found = self._variants[thumb] = *self.resolve_thumb(thumb), {}
+        return found
+
+    def _forget(self) -> None:
+        self._generation, self._variants, self._several = conf.generation, {}, {}
 
     def variants(self, name: str, thumbs: Mapping[str, Thumb] | None = None) -> list[Variant]:
         """What is stored of these thumbs, by default of all, for an original called `name`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Final
 
 from django import template
@@ -46,7 +45,10 @@ class ThumbNode(template.Node):
         self.variable = variable
 
     def render(self, context: Context) -> str:
-        written = markup.or_nothing(self.spelled, partial(self._written, context))
+        try:
+            written = self._written(context)
+        except AthumbError:
+            written = markup.nothing(self.spelled)
         if self.variable is not None:
             context[self.variable] = written
             return ""
@@ -56,7 +58,9 @@ class ThumbNode(template.Node):
         file = self.file.resolve(context, ignore_failures=True)
         if not file:
             return ""
-        options = {name: value.resolve(context, ignore_failures=True) for name, value in self.options.items()}
+        options: dict[str, Any] = {}
+        for name, value in self.options.items():
+            options[name] = value.resolve(context, ignore_failures=True)
         if self.write is not markup.thumb_size:
             options["force_ssl"] = bool(options.get("force_ssl")) or _is_secure(context)
         return self.write(file, self._thumb_name(context), **options)
