@@ -33,6 +33,7 @@ else:
 
 
 Candidate = tuple[str | Thumb, int, str]
+"""A thumb, a density, and the descriptor of HTML that tells it from the others."""
 
 
 class ThumbsFieldFile(_FieldFile):

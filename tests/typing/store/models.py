@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from athumb_storage import CropAmount, Thumb, ThumbOptions, Thumbs, ThumbSet
+from athumb_storage import CropAmount, Responsive, Thumb, ThumbOptions, Thumbs, ThumbSet
 from athumb_storage.fields import FileWithThumbsField, ImageWithThumbsField, ThumbsFieldMixin
 from athumb_storage.storages import FileSystemThumbnailStorage, PublicS3ThumbnailStorage
 
@@ -40,6 +40,14 @@ class Product(models.Model):
     manual = FileWithThumbsField(null=True, thumbnail_format="PNG", thumbs={"page": Thumb(size=(200, 200), crop=True)})
     icon = ImageWithThumbsField(thumbs=ICONS)
     badge = ImageWithThumbsField(thumbs=ThumbSet(ICONS))
+    banner = ImageWithThumbsField(
+        placeholder_field="banner_placeholder",
+        thumbs=[
+            ("hero", Responsive(widths=(320, 640), formats=("AVIF", "JPEG"), ratio=(16, 9), crop="smart")),
+            ("small", {"size": (40, 40)}),
+        ],
+    )
+    banner_placeholder = models.CharField(max_length=40, blank=True)
     cover = models.ImageField(storage=FileSystemThumbnailStorage(thumbs={"small": {"size": (40, 40)}}), blank=True)
     width = models.PositiveIntegerField(null=True, editable=False)
     height = models.PositiveIntegerField(null=True, editable=False)
