@@ -224,9 +224,10 @@ class ThumbsFieldMixin(_FileField):
         """Django's, which stores an upload; notes what is kept of it in columns whose values were taken before."""
         before = self._kept(model_instance)
         file = super().pre_save(model_instance, add)
-        columns = [column.attname for column in model_instance._meta.concrete_fields]
-        late = {name for name, value in self._kept(model_instance).items() if value != before[name]}
-        model_instance.__dict__[self._late] = late & {*columns[: columns.index(self.attname)]}
+        changed = {name for name, value in self._kept(model_instance).items() if value != before[name]}
+        if changed:
+            columns = [column.attname for column in model_instance._meta.concrete_fields]
+            model_instance.__dict__[self._late] = changed & {*columns[: columns.index(self.attname)]}
         return file
 
     def _kept(self, instance: models.Model) -> dict[str, Any]:
