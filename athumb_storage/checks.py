@@ -88,8 +88,9 @@ def check_template_library(**_: Any) -> Sequence[CheckMessage]:
 def check_old_settings(**_: Any) -> Sequence[CheckMessage]:
     """W003: Django passes over `DEFAULT_FILE_STORAGE`. W005: a setting of django-athumb means nothing here."""
     messages: list[CheckMessage] = []
-    named: str | None = getattr(settings, _PASSED_OVER, None)
-    if django.VERSION >= (5, 1) and named and named != _backend("default"):
+    # An older Django counts it, and warns whoever looks at it.
+    named: str | None = getattr(settings, _PASSED_OVER, None) if django.VERSION >= (5, 1) else None
+    if named and named != _backend("default"):
         wanted = {
             "default": _SUCCESSORS.get(named, {"BACKEND": named}),
             "staticfiles": {"BACKEND": _backend("staticfiles")},
