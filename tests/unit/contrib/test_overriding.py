@@ -89,6 +89,7 @@ def test_no_thumbs():
 
 def test_afterwards_all_is_as_before():
     before = [Story._meta.get_field("image")._given, Plain._meta.get_field("file").storage, storages["default"]]
+    assert not default_storage.exists("cat.jpg")  # it is set up on first use
     wrapped = default_storage._wrapped
     with override_storage():
         assert Plain._meta.get_field("file").storage is not before[1]
