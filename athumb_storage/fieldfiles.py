@@ -114,7 +114,8 @@ class ThumbsFieldFile(_FieldFile):
     @property
     def has_placeholder_url(self) -> bool:
         """Whether `url_for_thumb` gives the placeholder of a file that was stored without thumbs."""
-        return self.storage.options.placeholder_url is not None and is_marked(str(self.name))
+        options = getattr(self.storage, "options", None)
+        return options is not None and options.placeholder_url is not None and is_marked(str(self.name))
 
     @property
     def placeholder(self) -> str:

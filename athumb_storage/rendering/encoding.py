@@ -82,8 +82,6 @@ def options_of(variant: Variant) -> Mapping[str, Any]:
 
 def written(image: Image.Image, image_format: str, options: Mapping[str, Any]) -> bytes:
     """An image's bytes, as Pillow writes them with these options."""
-    # Pillow keeps the options on the image meanwhile, and other threads may be writing the same one in other formats.
-    image = image.copy()
     output = io.BytesIO()
     try:
         image.save(output, image_format, **options)

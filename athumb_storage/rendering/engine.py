@@ -223,7 +223,8 @@ def _thumbs(
     running: list[Future[Rendered]] = []
     for step, scaled in scaled_steps(decoded.image, plan, spent):
         same = by_label[step.label]
-        picture = _Picture(partial(_finished, decoded, step, scaled, original.orientation, same[0].thumb))
+        make = partial(_finished, decoded, step, scaled, original.orientation, same[0].thumb)
+        picture = _Picture(make, is_shared=len(same) > 1)
         for variant in same:
             write = partial(_encoded, picture, variant, spent, few_colours)
             if scaled.width * scaled.height < _SMALL:
@@ -353,10 +354,14 @@ def _has_few_colours(image: Image.Image, decoded: Image.Image) -> bool:
 
 
 class _Picture:
-    """The finished pixels of a thumb, which several threads encode: the first of them makes them."""
+    """The finished pixels of a thumb, which several threads encode: the first of them makes them.
 
-    def __init__(self, make: Callable[[], Image.Image]) -> None:
+    Pillow keeps the options of an encoder on the image while it writes, so each of several formats has a copy.
+    """
+
+    def __init__(self, make: Callable[[], Image.Image], *, is_shared: bool) -> None:
         self._make = make
+        self._is_shared = is_shared
         self._lock = threading.Lock()
         self._image: Image.Image | None = None
 
@@ -364,7 +369,7 @@ class _Picture:
         with self._lock:
             if self._image is None:
                 self._image = self._make()
-            return self._image
+            return self._image.copy() if self._is_shared else self._image
 
 
 def _finished(decoded: Decoded, step: Step, scaled: Image.Image, orientation: int, thumb: Thumb) -> Image.Image:

@@ -2,7 +2,6 @@
 
 import io
 import random
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image, ImageDraw
@@ -31,14 +30,18 @@ def gradient(size=(200, 150)):
 # Options
 
 
-def test_threads_that_write_one_image_do_not_mix_up_their_options():
-    image = noise((900, 600))
-    kinds = [("AVIF", 30), ("WEBP", 60), ("JPEG", 90)]
-    alone = [written(image, kind[0], quality=kind[1]) for kind in kinds]
-    with ThreadPoolExecutor(3) as pool:
-        for _ in range(10):
-            together = pool.map(lambda kind: written(image, kind[0], quality=kind[1]), kinds)
-            assert [len(data) for data in together] == [len(data) for data in alone]
+def test_formats_that_are_written_at_once_do_not_mix_up_their_options():
+    output = io.BytesIO()
+    noise((900, 600)).save(output, "PNG", compress_level=1)
+    thumb = Thumb(size=(900, 600), format=("AVIF", "WEBP", "JPEG"), quality={"AVIF": 30, "WEBP": 60, "JPEG": 90})
+    variants = [Variant.of("large", thumb, image_format) for image_format in ("AVIF", "WEBP", "JPEG")]
+
+    def sizes_of(*wanted):
+        return [len(done.data) for done in render(io.BytesIO(output.getvalue()), "PNG", wanted)]
+
+    alone = [size for variant in variants for size in sizes_of(variant)]
+    for _ in range(10):
+        assert sizes_of(*variants) == alone
 
 
 def test_a_jpeg_is_progressive_and_smaller_with_the_same_pixels():
