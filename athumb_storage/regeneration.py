@@ -1,19 +1,44 @@
-"""Generate the thumbs of many rows again: from a model's rows to the storage's `generate_thumbs`."""
+"""Generate the thumbs of many rows again: from a model's rows to the storage's `generate_thumbs`, overlapped."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+import random
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, cast
+from itertools import count, islice
+from typing import Any, Final, cast
 
 from django.core.exceptions import SuspiciousOperation
-from django.db import models
+from django.db import connections, models
 
+from athumb_storage.concurrency import SharedPool, ThisThread, Threads, available_cores
 from athumb_storage.storages.journal import is_of_storing
+from athumb_storage.uploads import UploadInfo
 
-CHUNK_SIZE = 2000
+logger = logging.getLogger("athumb_storage")
+
+WORKERS: Final = min(16, 4 * available_cores())
+"""How many originals are worked on at once: some are fetched and some stored while others are rendered."""
+
+PAGE: Final = 500
 """How many rows are fetched at once."""
+
+_AHEAD: Final = 4
+"""How many originals for each worker may be done, or waiting, behind one that takes long."""
+
+_REMEMBERED: Final = 10_000
+"""How many names are remembered, so that a file which several rows share is done once."""
+
+ATTEMPTS: Final = 8
+"""How often an original is tried while the storage says that it is asked too much, or is out of reach."""
+
+_LONGEST_PAUSE: Final = 60.0
+"""Seconds between two attempts, at most."""
 
 
 class Outcome(Enum):
@@ -23,7 +48,7 @@ class Outcome(Enum):
     NO_IMAGE = "not an image"
     EMPTY = "without a file"
     REPEATED = "repeated"
-    COMPLETE = "complete already"
+    CHANGED = "changed meanwhile"
     FAILED = "failed"
 
 
@@ -37,70 +62,187 @@ class Result:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class _Row:
+    pk: Any
+    name: str
+    point: str
+    """Its focal point, as text."""
+    kept: Sequence[Any]
+    """The values of the columns that keep something of the image."""
+    only: Sequence[str] | None
+    """The thumb names wanted; None is all."""
+
+
 def regenerate(
     rows: models.QuerySet[Any],
     field: models.FileField,
     only: Sequence[str] | None = None,
     *,
-    missing: bool = False,
+    due: Iterable[tuple[Any, Sequence[str]]] | None = None,
+    limit: int | None = None,
+    workers: int = 1,
     dry_run: bool = False,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Generate the thumbs of every row again, one result a row; a file that fails does not stop the others.
 
-    Rows are streamed in the order of their names, so that a name that is there twice is seen to be, however many rows
-    there are.
+    Rows come in pages by primary key, and so do the results: when one is given, all rows before it are done. Widths,
+    heights and placeholders that the model keeps are filled in where there are none. To close the iterator is to stop:
+    what has begun is ended, and no more is begun.
 
     Args:
         rows: the rows, of the field's model or one derived from it.
         field: a file field on a storage that makes thumbs.
         only: the thumb names wanted; None is all.
-        missing: whether to leave alone what is stored already.
-        dry_run: whether to leave the storage alone.
+        due: primary keys of some of the rows, each with its thumb names; None is all rows.
+        limit: how many rows at most.
+        workers: how many originals are worked on at once; what of them is decoded at once is bounded by
+            `ATHUMB_PIXELS_IN_FLIGHT`.
+        dry_run: whether to leave storage and database alone.
     """
-    previous = None
-    focal = getattr(field, "focal", None)
-    # Rows that share a file share its crops; the last counts, as far as that can be told.
-    ordered = rows.order_by(field.attname, "-pk") if focal else rows.order_by(field.attname)
-    columns = ["pk", field.attname, *([focal.name] if focal else [])]
-    for pk, name, *points in ordered.values_list(*columns).iterator(chunk_size=CHUNK_SIZE):
-        if not name:
-            yield Result(pk, "", Outcome.EMPTY)
-        elif name == previous:
-            yield Result(pk, name, Outcome.REPEATED)
-        else:
-            yield _judged(pk, name, field, only, points, missing=missing, dry_run=dry_run)
-        previous = name
-
-
-def _judged(
-    pk: Any,
-    name: str,
-    field: models.FileField,
-    only: Sequence[str] | None,
-    points: Sequence[Any],
-    *,
-    missing: bool,
-    dry_run: bool,
-) -> Result:
-    """Generate the thumbs of a row, and say how it went."""
+    job = _Job(rows, field, workers, dry_run)
+    found = job.pages(only) if due is None else job.chosen(due)
+    waiting: deque[tuple[_Row, Future[UploadInfo | None] | Outcome]] = deque()
     try:
-        outcome = _generate(name, field, only, points, missing=missing, dry_run=dry_run)
-    except Exception as error:
-        if not is_of_storing(cast(Any, field).storage, error) and not isinstance(error, SuspiciousOperation):
-            raise
-        return Result(pk, name, Outcome.FAILED, f"{type(error).__name__}: {error}")
-    return Result(pk, name, outcome)
+        for row in islice(found, limit):
+            waiting.append((row, job.begun(row)))
+            while waiting and (len(waiting) >= _AHEAD * workers or _is_done(waiting[0][1])):
+                yield job.result(*waiting.popleft())
+        while waiting:
+            yield job.result(*waiting.popleft())
+    finally:
+        job.stop(each for _, each in waiting if isinstance(each, Future))
 
 
-def _generate(
-    name: str, field: Any, only: Sequence[str] | None, points: Sequence[Any], *, missing: bool, dry_run: bool
-) -> Outcome:
-    storage = field.storage
-    if missing:
-        only = [thumb for thumb in storage.missing_thumbs(name) if only is None or thumb in only]
-        if not only:
-            return Outcome.COMPLETE
-    if dry_run:
-        return Outcome.GENERATED
-    focal = field.focal.parse(points[0]) if points else None
-    return Outcome.GENERATED if storage.generate_thumbs(name, only, focal) else Outcome.NO_IMAGE
+class _Job:
+    """The rows of one field, and the threads that generate their thumbs."""
+
+    def __init__(self, rows: models.QuerySet[Any], field: models.FileField, workers: int, dry_run: bool) -> None:
+        self._field = cast(Any, field)
+        self._storage = self._field.storage
+        self._rows = rows.order_by("pk")
+        self._dry_run = dry_run
+        self._focal = getattr(field, "focal", None)
+        self._kept = kept_columns(field)
+        overlap = workers > 1 and self._storage.is_thread_safe
+        self._threads: Threads = SharedPool(workers, "athumb-regen") if overlap else ThisThread()
+        self._recent: OrderedDict[str, tuple[str, Future[UploadInfo | None] | Outcome]] = OrderedDict()
+        self._is_stopped = threading.Event()
+
+    # Rows
+
+    def pages(self, only: Sequence[str] | None) -> Iterator[_Row]:
+        """The rows, each page by a query of its own: no database sorts more than that, or keeps it in memory."""
+        page = list(self._values(self._rows)[:PAGE])
+        while page:
+            yield from (self._row(values, only) for values in page)
+            page = list(self._values(self._rows.filter(pk__gt=page[-1][0]))[:PAGE]) if len(page) == PAGE else []
+
+    def chosen(self, due: Iterable[tuple[Any, Sequence[str]]]) -> Iterator[_Row]:
+        """Those of the rows that are due, as far as they are still there."""
+        remaining = iter(due)
+        while page := dict(islice(remaining, PAGE)):
+            found = {values[0]: values for values in self._values(self._rows.filter(pk__in=page))}
+            yield from (self._row(found[pk], only) for pk, only in page.items() if pk in found)
+
+    def _values(self, rows: models.QuerySet[Any]) -> models.QuerySet[Any, Any]:
+        focal = [self._focal.name] if self._focal else []
+        return rows.values_list("pk", self._field.attname, *focal, *filter(None, self._kept))
+
+    def _row(self, values: Sequence[Any], only: Sequence[str] | None) -> _Row:
+        pk, name, *others = values
+        point = str(others.pop(0) or "") if self._focal else ""
+        kept = [others.pop(0) if column else None for column in self._kept]
+        return _Row(pk, str(name or ""), point, kept, only)
+
+    # What becomes of them
+
+    def begun(self, row: _Row) -> Future[UploadInfo | None] | Outcome:
+        """The work on a row, which is under way now; the outcome, if there is nothing to do."""
+        if not row.name:
+            return Outcome.EMPTY
+        point, before = self._recent.get(row.name, (None, None))
+        if point == row.point:
+            return Outcome.REPEATED
+        if isinstance(before, Future):  # its crops are for another point, and the last row counts
+            wait([before])
+        begun = Outcome.GENERATED if self._dry_run else self._threads.submit(self._work, row)
+        self._recent[row.name] = row.point, begun
+        if len(self._recent) > _REMEMBERED:
+            self._recent.popitem(last=False)
+        return begun
+
+    def _work(self, row: _Row) -> UploadInfo | None:
+        """Generate the thumbs of a row; what was found out of its image, None if it is none."""
+        try:
+            return self._patiently(row)
+        finally:
+            if self._threads.overlap:  # what a receiver of our signals asked the database, it asked from this thread
+                connections.close_all()
+
+    def _patiently(self, row: _Row) -> UploadInfo | None:
+        """The same, again and again while the storage wants to be asked less: each worker waits for a random time, so
+        that they do not come back at once.
+        """
+        for attempt in count(1):
+            try:
+                return self._generated(row)
+            except self._storage.storage_errors as error:
+                pause = random.uniform(0, min(_LONGEST_PAUSE, 2**attempt))  # noqa: S311, it is no secret
+                if attempt == ATTEMPTS or not self._storage.is_temporary(error):
+                    raise
+                logger.warning("%r is tried again in %.0f s: %s", row.name, pause, error)
+                if self._is_stopped.wait(pause):
+                    raise
+        raise AssertionError  # pragma: no cover, it counts for ever
+
+    def _generated(self, row: _Row) -> UploadInfo | None:
+        focal = self._focal.parse(row.point) if self._focal else None
+        if not any(self._kept):
+            return UploadInfo() if self._storage.generate_thumbs(row.name, row.only, focal) else None
+        info = UploadInfo(wants_placeholder=bool(self._kept[2] and not row.kept[2]))
+        self._storage.generate_thumbs(row.name, row.only, focal, info=info)
+        return info if info.format else None
+
+    def result(self, row: _Row, begun: Future[UploadInfo | None] | Outcome) -> Result:
+        """What became of a row, when that is known."""
+        if isinstance(begun, Outcome):
+            return Result(row.pk, row.name, begun)
+        try:
+            info = begun.result()
+            if info:
+                self._keep(row, info)
+        except Exception as error:
+            if not is_of_storing(self._storage, error) and not isinstance(error, SuspiciousOperation):
+                raise
+            if isinstance(error, FileNotFoundError) and not self._same(row).exists():
+                return Result(row.pk, row.name, Outcome.CHANGED)
+            return Result(row.pk, row.name, Outcome.FAILED, f"{type(error).__name__}: {error}")
+        return Result(row.pk, row.name, Outcome.GENERATED if info else Outcome.NO_IMAGE)
+
+    def _keep(self, row: _Row, info: UploadInfo) -> None:
+        """Fill in what the model keeps of the image, and this row does not have yet."""
+        found = zip(self._kept, row.kept, (info.width, info.height, info.placeholder), strict=True)
+        values = {column: value for column, before, value in found if column and not before and value}
+        if values:
+            self._same(row).update(**values)
+
+    def _same(self, row: _Row) -> models.QuerySet[Any]:
+        """The row, if it has that file still."""
+        rows: models.QuerySet[Any] = self._rows.model._base_manager.using(self._rows.db)
+        return rows.filter(pk=row.pk, **{self._field.attname: row.name})
+
+    def stop(self, begun: Iterable[Future[Any]]) -> None:
+        """Begin no more of this, and wait for what has begun."""
+        self._is_stopped.set()
+        wait([each for each in begun if not each.cancel()])
+
+
+def kept_columns(field: Any) -> tuple[str | None, str | None, str | None]:
+    """The names of the columns that keep width, height and placeholder of a file field's images, if there are any."""
+    width, height, placeholder = (getattr(field, f"{what}_field", None) for what in ("width", "height", "placeholder"))
+    return width or None, height or None, placeholder or None
+
+
+def _is_done(begun: Future[Any] | Outcome) -> bool:
+    return isinstance(begun, Outcome) or begun.done()

@@ -60,6 +60,8 @@ class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
     """Whether a name is made unique before it is stored, so that it cannot be taken."""
     storage_errors: tuple[type[Exception], ...] = (OSError,)
     """What storing, reading and deleting raise where the storage fails. Others come through as they are."""
+    is_thread_safe = True
+    """Whether several threads may use it at once, as those of a web server do."""
     _threads: Threads = ThisThread()
     """Who stores images and thumbs. Not every storage may be used by several threads."""
     _plain_threads: Threads = ThisThread()
@@ -345,7 +347,12 @@ class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
     # Generating again
 
     def generate_thumbs(
-        self, name: str | None, only: Iterable[str | Thumb] | None = None, focal: Point | None = None
+        self,
+        name: str | None,
+        only: Iterable[str | Thumb] | None = None,
+        focal: Point | None = None,
+        *,
+        info: UploadInfo | None = None,
     ) -> dict[str, str]:
         """Render the thumbs of an original that is stored already, and store them at the same keys.
 
@@ -353,6 +360,7 @@ class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
             name: the original's name.
             only: the thumb names wanted, or names of responsive sets; None is all.
             focal: what focal crops have in their middle, as fractions of width and height; None is the middle.
+            info: is filled with what is found out of the image, as by a save.
 
         Returns:
             Thumb name -> thumb key of the plain variant of each that was generated; none for a file that is not an
@@ -371,6 +379,7 @@ class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
             raise InvalidFocalPoint(f"{shown(name)}: {error}") from error
         thumbs = self.thumbs if only is None else self._lookup.resolve_all(only)
         with self._open_original(name) as content, Source(content) as source:
+            source.info = info or source.info
             source.info.focal = focal
             image_format = saving.allowed_format(self, source)
             if image_format:
@@ -379,13 +388,11 @@ class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
                 raise saving.not_accepted(name, source)
             return {}
 
-    def missing_thumbs(self, name: str | None) -> list[str]:
-        """The names of those thumbs of the original `name` of which something is not stored. The storage is asked.
-
-        Raises:
-            ValueError: `name` is empty.
+    def is_temporary(self, error: Exception) -> bool:
+        """Whether what failed by one of `storage_errors` may go well in a while: the storage was out of reach, or wants
+        to be asked less.
         """
-        return saving.missing_thumbs(self, named(name))
+        return isinstance(error, ConnectionError)
 
     def _open_original(self, name: str) -> AbstractContextManager[File[Any]]:
         return self.open(name, "rb")

@@ -20,6 +20,7 @@ class InMemoryThumbnailStorage(ThumbnailStorageMixin, InMemoryStorage):
     """Django's `InMemoryStorage` with thumbs."""
 
     _places = frozenset({"location"})
+    is_thread_safe = False  # two that make the same folder lose what is in one of them
 
     if TYPE_CHECKING:
 

@@ -260,15 +260,6 @@ def stored_thumbs(storage: Storage, name: str) -> list[str]:
     return [key for key in keys if not _is_too_long(storage, key)]
 
 
-def missing_thumbs(storage: Storage, name: str) -> list[str]:
-    """The names of thumbs of which a variant is not there; by one listing, where there is something to list."""
-    listed = _listed(storage, name)
-    is_there = storage.exists if listed is None else set(listed).__contains__
-    variants = storage._lookup.variants(name)
-    missing = [each.thumb_name for each in variants if not is_there(storage.options.naming.key(name, each))]
-    return list(dict.fromkeys(missing))
-
-
 def _listed(storage: Storage, name: str) -> list[str] | None:
     """The keys of the thumbs that are there; None where they cannot be listed."""
     prefix = storage.options.naming.prefix(name)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import threading
+import time
 import tracemalloc
+from collections import Counter
+from functools import partial
 
 import pytest
+from botocore.config import Config
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import models
 
-from athumb_storage.regeneration import Outcome, Result, regenerate
+from athumb_storage import regeneration
+from athumb_storage.regeneration import PAGE, Outcome, Result, regenerate
+from athumb_storage.storages import FileSystemThumbnailStorage, InMemoryThumbnailStorage, S3ThumbnailStorage
 from tests.conftest import draw, image_in, upload
-from tests.shop.models import Book, Document, Plain, Product, SaleProduct
+from tests.proxy import ERROR, FORBIDDEN, RESET, SLOW_DOWN, Proxy
+from tests.shop.models import Book, Document, Plain, Product, SaleProduct, Story
 
 pytestmark = pytest.mark.django_db
 
@@ -117,10 +127,10 @@ class TestOutcomes:
         Product.objects.create(image=names[0])
         results = regenerated()
         assert [(result.name, result.outcome) for result in results] == [
-            ("products/a.jpg", Outcome.GENERATED),
-            ("products/a.jpg", Outcome.REPEATED),
             ("products/b.jpg", Outcome.GENERATED),
+            ("products/a.jpg", Outcome.GENERATED),
             ("products/b.jpg", Outcome.REPEATED),
+            ("products/a.jpg", Outcome.REPEATED),
             ("products/b.jpg", Outcome.REPEATED),
         ]
 
@@ -131,7 +141,7 @@ class TestOutcomes:
         default_storage.delete_thumbs(good)
         for name in ("a-gone", "b-text", "c-cut"):
             Product.objects.create(image=f"products/{name}.jpg")
-        gone, text, cut, fine = regenerated()
+        fine, gone, text, cut = regenerated()
         assert gone.outcome is text.outcome is cut.outcome is Outcome.FAILED
         assert gone.reason.startswith("FileNotFoundError: ")
         assert "a-gone.jpg" in gone.reason
@@ -174,11 +184,14 @@ class TestRows:
         assert [result.name for result in regenerated(Book)] == [book.image.name]
 
 
-class TestStreaming:
-    def test_one_query_however_many_rows(self, django_assert_num_queries):
-        Product.objects.bulk_create(Product(image=f"{number}.jpg") for number in range(5000))
-        with django_assert_num_queries(1):
-            assert len(regenerated(dry_run=True)) == 5000
+class TestPages:
+    def test_a_query_for_each_page(self, django_assert_num_queries):
+        Product.objects.bulk_create(Product(image=f"{number}.jpg") for number in range(2 * PAGE + 1))
+        with django_assert_num_queries(3) as queries:
+            results = regenerated(dry_run=True)
+        assert [result.pk for result in results] == sorted(Product.objects.values_list("pk", flat=True))
+        for query in queries.captured_queries:  # by primary key, and no more than a page
+            assert re.search(r'ORDER BY (1|"shop_product"."id") ASC LIMIT 500$', query["sql"]), query["sql"]
 
     def test_nothing_is_done_before_it_is_asked_for(self):
         for name in ("a.jpg", "b.jpg"):
@@ -188,6 +201,21 @@ class TestStreaming:
         next(results)
         assert default_storage.exists("products/a.jpg.thumbs/60x60.jpg")
         assert not default_storage.exists("products/b.jpg.thumbs/60x60.jpg")
+
+    def test_not_more_rows_than_are_wanted(self):
+        for name in ("a.jpg", "b.jpg", "c.jpg"):
+            default_storage.delete_thumbs(Product.objects.create(image=upload(name)).image.name)
+        assert [result.name for result in regenerated(limit=2)] == ["products/a.jpg", "products/b.jpg"]
+        assert not default_storage.exists("products/c.jpg.thumbs/60x60.jpg")
+
+    def test_rows_that_are_due_with_their_thumbs(self):
+        rows = [Product.objects.create(image=upload(name)) for name in ("a.jpg", "b.jpg", "c.jpg")]
+        for row in rows:
+            default_storage.delete_thumbs(row.image.name)
+        due = [(rows[2].pk, ["large"]), (rows[0].pk, ["60x60", "large"]), (99, ["large"])]
+        assert [result.pk for result in regenerated(due=iter(due))] == [rows[2].pk, rows[0].pk]
+        there = [[key for key in thumb_keys(row.image.name) if default_storage.exists(key)] for row in rows]
+        assert there == [thumb_keys("products/a.jpg")[1:], [], thumb_keys("products/c.jpg")[2:]]
 
     def test_memory_does_not_grow_with_the_rows(self):
         def peak(count):
@@ -200,7 +228,189 @@ class TestStreaming:
                 tracemalloc.stop()
             return done, memory
 
-        _, few = peak(4000)
-        rows, many = peak(16_000)
-        assert rows == 20_000
-        assert many < 1.5 * few
+        _, few = peak(11_000)  # as many names as are remembered
+        rows, many = peak(19_000)
+        assert rows == 30_000
+        assert many < 1.2 * few
+
+
+class TestOverlap:
+    @pytest.fixture
+    def on_disk(self, settings, tmp_path):
+        settings.MEDIA_ROOT = tmp_path
+        backend = {"BACKEND": "athumb_storage.storages.FileSystemThumbnailStorage"}
+        settings.STORAGES = {**settings.STORAGES, "default": backend}
+
+    @pytest.fixture
+    def rows(self, on_disk):
+        rows = [Product.objects.create(image=upload(f"{number}.jpg")) for number in range(12)]
+        for row in rows:
+            default_storage.delete_thumbs(row.image.name)
+        return rows
+
+    def test_several_are_worked_on_at_once(self, monkeypatch, rows):
+        met = threading.Barrier(4, timeout=20)
+        opening = FileSystemThumbnailStorage._open_original
+        monkeypatch.setattr(
+            FileSystemThumbnailStorage, "_open_original", lambda storage, name: (met.wait(), opening(storage, name))[1]
+        )
+        assert {result.outcome for result in regenerated(workers=4)} == {Outcome.GENERATED}
+        assert all(default_storage.exists(key) for row in rows for key in thumb_keys(row.image.name))
+
+    def test_results_come_in_the_order_of_primary_keys(self, monkeypatch, rows):
+        is_last = threading.Event()
+        opening = FileSystemThumbnailStorage._open_original
+
+        def opened(storage, name):
+            if name == "products/0.jpg":
+                assert is_last.wait(20)
+            elif name == "products/3.jpg":
+                is_last.set()
+            return opening(storage, name)
+
+        monkeypatch.setattr(FileSystemThumbnailStorage, "_open_original", opened)
+        assert [result.pk for result in regenerated(workers=2)] == [row.pk for row in rows]
+
+    def test_to_close_it_is_to_stop(self, monkeypatch, rows):
+        begun = []
+        opening = FileSystemThumbnailStorage._open_original
+        monkeypatch.setattr(
+            FileSystemThumbnailStorage,
+            "_open_original",
+            lambda storage, name: (begun.append(name), time.sleep(0.02), opening(storage, name))[2],
+        )
+        results = regenerate(Product.objects.all(), IMAGE, workers=2)
+        next(results)
+        results.close()
+        count = len(begun)
+        assert 1 <= count < 12
+        time.sleep(0.1)
+        assert len(begun) == count
+        done = [row for row in rows if default_storage.exists(thumb_keys(row.image.name)[-1])]
+        assert len(done) == count  # what had begun was ended
+
+    def test_what_is_no_failure_of_storing_stops_it(self, monkeypatch, rows):
+        monkeypatch.setattr(FileSystemThumbnailStorage, "_open_original", lambda storage, name: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            regenerated(workers=3)
+
+    def test_one_in_memory_is_left_to_one_thread(self, monkeypatch):
+        for name in ("a.jpg", "b.jpg", "c.jpg"):
+            Product.objects.create(image=upload(name))
+        threads = set()
+        opening = InMemoryThumbnailStorage._open_original
+        monkeypatch.setattr(
+            InMemoryThumbnailStorage,
+            "_open_original",
+            lambda storage, name: (threads.add(threading.current_thread()), opening(storage, name))[1],
+        )
+        assert len(regenerated(workers=4)) == 3
+        assert threads == {threading.current_thread()}
+
+
+class TestKept:
+    def test_what_a_row_does_not_have_is_filled_in(self, django_assert_num_queries):
+        rows = [Story.objects.create(image=upload(name)) for name in ("a.jpg", "b.jpg")]
+        kept = list(Story.objects.order_by("pk").values("width", "height", "placeholder"))
+        assert all(all(values.values()) for values in kept)
+        Story.objects.filter(pk=rows[0].pk).update(width=None, height=None, placeholder="")
+        Story.objects.filter(pk=rows[1].pk).update(width=1, placeholder="")
+        with django_assert_num_queries(3):
+            regenerated(Story, Story._meta.get_field("image"))
+        assert list(Story.objects.order_by("pk").values("width", "height", "placeholder")) == [
+            kept[0],
+            {**kept[1], "width": 1},
+        ]
+
+    def test_of_a_plain_image_field(self, monkeypatch):
+        field = models.ImageField(width_field="width", height_field="height", storage=Story.image.field.storage)
+        field.set_attributes_from_name("image")
+        Story.objects.create(image=upload("a.jpg"))
+        Story.objects.update(width=None, placeholder="")
+        regenerated(Story, field)
+        assert Story.objects.values_list("width", "placeholder").get() == (300, "")
+
+    def test_not_of_a_row_that_has_another_file_by_now(self, monkeypatch):
+        row = Story.objects.create(image=upload("a.jpg"))
+        Story.objects.update(width=None)
+        opening = InMemoryThumbnailStorage._open_original
+
+        def opened(storage, name):
+            Story.objects.update(image="stories/other.jpg")
+            return opening(storage, name)
+
+        monkeypatch.setattr(InMemoryThumbnailStorage, "_open_original", opened)
+        regenerated(Story, Story._meta.get_field("image"))
+        row.refresh_from_db()
+        assert (row.width, row.image.name) == (None, "stories/other.jpg")
+
+    def test_not_in_a_dry_run(self):
+        Story.objects.create(image=upload("a.jpg"))
+        Story.objects.update(width=None)
+        regenerated(Story, Story._meta.get_field("image"), dry_run=True)
+        assert Story.objects.get().width is None
+
+
+def test_a_row_that_is_deleted_meanwhile_has_not_failed(monkeypatch):
+    row = Product.objects.create(image=upload("a.jpg"))
+
+    def gone(storage, name):
+        Product.objects.all().delete()
+        raise FileNotFoundError(name)
+
+    monkeypatch.setattr(InMemoryThumbnailStorage, "_open_original", gone)
+    assert regenerated() == [Result(row.pk, "products/a.jpg", Outcome.CHANGED)]
+
+
+class TestRequests:
+    """What is asked of S3, as the proxy sees it."""
+
+    @pytest.fixture
+    def script(self, s3_server, monkeypatch, s3_options):
+        rows = [Product.objects.create(image=upload(f"{number}.jpg")) for number in range(3)]
+        with Proxy(s3_server.endpoint_url) as proxy:
+            # botocore itself asks only once, so that what is left to us comes soon.
+            config = Config(retries={"total_max_attempts": 1})
+            options = {**s3_options, "endpoint_url": proxy.url, "client_config": config}
+            storage = S3ThumbnailStorage(**options, thumbs=dict(IMAGE.storage.thumbs))
+            for row in rows:
+                with default_storage.open(row.image.name) as original:
+                    storage.save(row.image.name, original)
+            monkeypatch.setattr(IMAGE, "_given", storage)
+            monkeypatch.setattr(regeneration, "_LONGEST_PAUSE", 0.05)
+            yield partial(proxy.scripted, storage.bucket_name)
+
+    @pytest.mark.parametrize("workers", [1, 3])
+    def test_one_get_and_a_put_for_each_thumb(self, script, workers):
+        requests = script(lambda request: None).requests
+        assert [result.outcome for result in regenerated(workers=workers)] == [Outcome.GENERATED] * 3
+        assert Counter(request.method for request in requests) == {"GET": 3, "PUT": 9}
+
+    @pytest.mark.parametrize("fault", [SLOW_DOWN, ERROR, RESET], ids=str)
+    def test_it_waits_where_s3_wants_to_be_asked_less(self, script, fault):
+        done = script(lambda request: fault if request.number in (0, 2, 3, 7) else None)
+        assert [result.outcome for result in regenerated(workers=2)] == [Outcome.GENERATED] * 3
+        assert len(done.broken) == 4
+
+    def test_but_not_for_ever(self, script, monkeypatch):
+        monkeypatch.setattr(regeneration, "ATTEMPTS", 3)
+        done = script(lambda request: SLOW_DOWN if request.path.endswith("/0.jpg") else None)
+        first, *others = regenerated(workers=2)
+        assert (first.outcome, [result.outcome for result in others]) == (Outcome.FAILED, [Outcome.GENERATED] * 2)
+        assert "SlowDown" in first.reason
+        assert len(done.broken) == 3
+
+    def test_what_is_forbidden_is_not_tried_again(self, script):
+        done = script(lambda request: FORBIDDEN if request.number == 0 else None)
+        assert [result.outcome for result in regenerated()] == [Outcome.FAILED, *[Outcome.GENERATED] * 2]
+        assert len(done.broken) == 1
+
+    def test_to_stop_is_not_to_wait(self, script, monkeypatch):
+        monkeypatch.setattr(regeneration, "_LONGEST_PAUSE", 1000.0)
+        monkeypatch.setattr(regeneration.random, "uniform", lambda least, most: 1000.0)
+        done = script(lambda request: SLOW_DOWN if request.path.endswith("/1.jpg") else None)
+        results = regenerate(Product.objects.all(), IMAGE, workers=3)
+        next(results)
+        while not done.broken:
+            time.sleep(0.01)
+        results.close()  # if it waited, this test would take longer than any may

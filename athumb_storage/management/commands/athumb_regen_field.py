@@ -2,102 +2,205 @@
 
 from __future__ import annotations
 
-import time
+import json
 from argparse import ArgumentParser
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from datetime import datetime, time
 from typing import Any
 
-from django.apps import apps
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldError, ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, models
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.timezone import is_naive, make_aware
 
-from athumb_storage.exceptions import UnknownThumb
-from athumb_storage.regeneration import Outcome, Result, regenerate
+from athumb_storage.management.fields import fields_with_thumbs, named_field, named_model, named_thumbs
+from athumb_storage.management.progress import Progress, counted
+from athumb_storage.management.records import Checkpoint, Report
+from athumb_storage.regeneration import WORKERS, Outcome, Result, regenerate
 
-PROGRESS_EVERY = 1.0
-"""Seconds between two lines of progress."""
+_CHOICES = ("thumb", "pk", "start_pk", "filter", "missing", "stale", "since", "limit", "dry_run", "database")
+"""The arguments that choose what is done, besides the field."""
 
 
 class Command(BaseCommand):
     help = "Generates the thumbs of a field again, for all rows of a model, from the originals in the storage."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("model", help="the model, as app.Model")
-        parser.add_argument("field", help="the name of its file field")
-        parser.add_argument(
+        parser.add_argument("model", nargs="?", help="the model, as app.Model")
+        parser.add_argument("field", nargs="?", help="the name of its file field")
+        parser.add_argument("--all", action="store_true", help="every field with thumbs, instead of one")
+        what = parser.add_argument_group("what is generated")
+        what.add_argument(
             "--thumb", action="append", metavar="NAME", help="only this thumb or responsive set; may be repeated"
         )
-        parser.add_argument(
-            "--missing", action="store_true", help="only thumbs that are not stored; the storage is asked"
+        what.add_argument("--missing", action="store_true", help="only thumbs that are not stored, by one listing")
+        what.add_argument(
+            "--stale",
+            action="store_true",
+            help="only thumbs from before a change: told by fingerprints, else older than --since or their original",
         )
-        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and store nothing")
-        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="the database that has the rows")
+        what.add_argument("--since", metavar="TIME", help="with --stale: when thumbs were changed, as 2026-01-31T12:00")
+        rows = parser.add_argument_group("for which rows")
+        rows.add_argument("--pk", action="append", help="only the row with this primary key; may be repeated")
+        rows.add_argument("--start-pk", metavar="PK", help="only rows from this primary key on")
+        rows.add_argument(
+            "--filter",
+            action="append",
+            metavar="LOOKUP=VALUE",
+            help="only rows that Django's filter() finds, such as created__gte=2026-01-31; may be repeated",
+        )
+        rows.add_argument("--limit", type=int, metavar="N", help="at most so many rows")
+        rows.add_argument("--database", default=DEFAULT_DB_ALIAS, help="the database that has the rows")
+        how = parser.add_argument_group("how")
+        how.add_argument(
+            "--workers",
+            type=int,
+            default=WORKERS,
+            metavar="N",
+            help="originals worked on at once (default: %(default)s)",
+        )
+        how.add_argument("--dry-run", action="store_true", help="say what would be done, and store nothing")
+        how.add_argument("--fail-fast", action="store_true", help="stop at the first file that fails")
+        how.add_argument("--report", metavar="FILE", help="add what becomes of each row to this file, as JSON lines")
+        how.add_argument(
+            "--checkpoint", metavar="FILE", help="keep in this file how far it is, and go on from there the next time"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        model = _model(options["model"])
-        field = _field(model, options["field"])
-        only = _thumb_names(field, options["thumb"])
-        rows = model._base_manager.using(options["database"]).all()
-        results = regenerate(rows, field, only, missing=options["missing"], dry_run=options["dry_run"])
-        counts = self._followed(results, rows.count(), options["verbosity"])
-        self._summarise(counts, options["dry_run"])
+        if options["workers"] < 1:
+            raise CommandError("--workers: at least one is needed.")
+        if options["since"] and not options["stale"]:
+            raise CommandError("--since goes with --stale.")
+        options["since"] = _since(options["since"])
+        fields = _fields(options)
+        chosen = {name: options[name] for name in _CHOICES}
+        checkpoint = Checkpoint(options["checkpoint"], {"fields": [_label(*each) for each in fields], **chosen})
+        if checkpoint.is_complete:
+            self.stdout.write(f"{options['checkpoint']} says that all is done. Remove it to begin anew.")
+        else:
+            with Report(options["report"]) as report:
+                self._work(fields, options, checkpoint, report)
+            checkpoint.finish()
+        self._summarise(checkpoint.counts, options["dry_run"])
 
-    def _followed(self, results: Any, total: int, verbosity: int) -> Counter[Outcome]:
-        counts: Counter[Outcome] = Counter()
-        reported = time.monotonic()
-        for result in results:
-            counts[result.outcome] += 1
-            self._report(result, verbosity)
-            if verbosity and time.monotonic() - reported >= PROGRESS_EVERY:
-                reported = time.monotonic()
-                self.stdout.write(f"{counts.total()}/{_rows(total)}, at {result.name!r}")
-        return counts
+    def _work(
+        self,
+        fields: Sequence[tuple[type[models.Model], models.FileField]],
+        options: dict[str, Any],
+        checkpoint: Checkpoint,
+        report: Report,
+    ) -> None:
+        labels = [_label(*each) for each in fields]
+        done = labels.index(checkpoint.field) if checkpoint.field else 0
+        for label, (model, field) in list(zip(labels, fields, strict=True))[done:]:
+            last = checkpoint.last_pk(label, model)
+            rows = _rows(model, options)
+            rows = rows if last is None else rows.filter(pk__gt=last)
+            only = named_thumbs(field, options["thumb"])
+            total = None if options["missing"] or options["stale"] else rows.count()
+            due = _due(rows, field, only, options)
+            limit = options["limit"] and options["limit"] - checkpoint.counts.total()
+            how = {"limit": limit, "workers": options["workers"], "dry_run": options["dry_run"]}
+            found = regenerate(rows, field, only, due=due, **how)
+            with closing(found), Progress(self.stdout, total, is_wanted=options["verbosity"] > 0) as progress:
+                for result in found:
+                    report.write(label, result)
+                    checkpoint.note(label, result)
+                    progress.step(result.name)
+                    self._tell(result, progress, options["verbosity"])
+                    if result.outcome is Outcome.FAILED and options["fail_fast"]:
+                        raise CommandError(f"Stopped at the first failure, after {counted(checkpoint.counts.total())}.")
 
-    def _report(self, result: Result, verbosity: int) -> None:
+    def _tell(self, result: Result, progress: Progress, verbosity: int) -> None:
         if result.outcome is Outcome.FAILED:
-            self.stderr.write(f"Failed: {result.name!r} (row {result.pk}): {result.reason}")
+            progress.write(self.stderr, f"Failed: {result.name!r} (row {result.pk}): {result.reason}")
         elif verbosity > 1:
-            self.stdout.write(f"{result.outcome.value}: {result.name!r} (row {result.pk})")
+            progress.write(self.stdout, f"{result.outcome.value}: {result.name!r} (row {result.pk})")
 
     def _summarise(self, counts: Counter[Outcome], dry_run: bool) -> None:
-        told = [outcome for outcome in Outcome if outcome is not Outcome.COMPLETE or counts[outcome]]
+        told = [outcome for outcome in Outcome if outcome is not Outcome.CHANGED or counts[outcome]]
         summary = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in told)
-        self.stdout.write(f"{'Dry run, nothing stored: ' if dry_run else ''}{_rows(counts.total())}: {summary}.")
+        self.stdout.write(f"{'Dry run, nothing stored: ' if dry_run else ''}{counted(counts.total())}: {summary}.")
         if counts[Outcome.FAILED]:
-            raise CommandError(f"{counts[Outcome.FAILED]} of {_rows(counts.total())} failed.")
+            raise CommandError(f"{counts[Outcome.FAILED]} of {counted(counts.total())} failed.")
 
 
-def _rows(count: int) -> str:
-    return f"{count} row{'' if count == 1 else 's'}"
+def _fields(options: dict[str, Any]) -> list[tuple[type[models.Model], models.FileField]]:
+    if options["all"]:
+        narrow = [name for name in ("model", "field", "thumb", "pk", "start_pk", "filter") if options[name] is not None]
+        if narrow:
+            raise CommandError(f"--all takes every field, so {narrow[0].replace('_', '-')} cannot be given with it.")
+        return fields_with_thumbs()
+    if options["field"] is None:
+        raise CommandError("Which field? Write app_label.Model and the field's name, or --all.")
+    model = named_model(options["model"])
+    return [(model, named_field(model, options["field"]))]
 
 
-def _model(label: str) -> type[models.Model]:
+def _label(model: type[models.Model], field: models.FileField) -> str:
+    return f"{model._meta.label}.{field.name}"
+
+
+def _rows(model: type[models.Model], options: dict[str, Any]) -> models.QuerySet[Any]:
+    rows = model._base_manager.using(options["database"]).all()
+    if options["pk"] is not None:
+        rows = rows.filter(pk__in=[_parsed_pk(model, text) for text in options["pk"]])
+    if options["start_pk"] is not None:
+        rows = rows.filter(pk__gte=_parsed_pk(model, options["start_pk"]))
     try:
-        return apps.get_model(label)
-    except ValueError as error:
-        raise CommandError(f"There is no model {label!r}: write app_label.Model, such as store.Product.") from error
-    except LookupError as error:
-        raise CommandError(f"There is no model {label!r}: {error}") from error
+        for text in options["filter"] or ():
+            rows = rows.filter(**_lookup(text)).distinct()
+        str(rows.query)
+    except (FieldError, ValidationError, ValueError, TypeError) as error:
+        raise CommandError(f"--filter {text}: {error}") from error
+    return rows
 
 
-def _field(model: type[models.Model], name: str) -> models.FileField:
+def _parsed_pk(model: type[models.Model], text: str) -> Any:
+    key: Any = model._meta.pk
     try:
-        field = model._meta.get_field(name)
-    except FieldDoesNotExist as error:
-        raise CommandError(str(error)) from error
-    storage = getattr(field, "storage", None)
-    if not isinstance(field, models.FileField) or not hasattr(storage, "generate_thumbs"):
-        raise CommandError(f"{model._meta.label}.{name} is no file field on a storage that makes thumbs.")
-    if not getattr(storage, "thumbs", None):
-        raise CommandError(f"{model._meta.label}.{name} has no thumbs.")
-    return field
+        if hasattr(key, "field_names"):  # it has several columns
+            return tuple(each.to_python(value) for each, value in zip(key, json.loads(text), strict=True))
+        return key.to_python(text)
+    except (ValidationError, ValueError, TypeError) as error:
+        raise CommandError(f"{text!r} is no primary key of {model._meta.label}.") from error
 
 
-def _thumb_names(field: Any, names: list[str] | None) -> list[str] | None:
-    if names is None:
+def _lookup(text: str) -> dict[str, Any]:
+    """What Django's filter() takes, from the text of a command line."""
+    lookup, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError("write LOOKUP=VALUE")
+    if lookup.endswith("__in"):
+        return {lookup: value.split(",")}
+    if lookup.endswith("__isnull"):
+        return {lookup: {"true": True, "false": False}.get(value.lower(), value)}
+    return {lookup: value}
+
+
+def _since(text: str | None) -> datetime | None:
+    if text is None:
         return None
     try:
-        return [thumb for name in names for thumb in field.storage.thumbs.names_of(name)]
-    except UnknownThumb as error:
-        raise CommandError(str(error)) from error
+        moment = parse_datetime(text)
+        day = parse_date(text) if moment is None else None
+    except ValueError as error:
+        raise CommandError(f"--since {text}: {error}") from error
+    moment = datetime.combine(day, time()) if day else moment
+    if moment is None:
+        raise CommandError(f"--since {text}: write a time such as 2026-01-31 or 2026-01-31T12:00.")
+    return make_aware(moment) if is_naive(moment) else moment
+
+
+def _due(
+    rows: models.QuerySet[Any], field: models.FileField, only: Sequence[str] | None, options: dict[str, Any]
+) -> Iterable[tuple[Any, Sequence[str]]] | None:
+    """The rows that lack thumbs or have stale ones; None if all are wanted."""
+    if not (options["missing"] or options["stale"]):
+        return None
+    from athumb_storage.audit import due
+
+    return due(rows, field, only, missing=options["missing"], stale=options["stale"], since=options["since"])

@@ -32,7 +32,7 @@ from athumb_storage.storages.s3.contenttypes import CONTENT_TYPES, DOWNLOAD, kno
 from athumb_storage.storages.s3.legacy import legacy_settings
 from athumb_storage.storages.s3.secrets import without_secrets
 from athumb_storage.storages.s3.urls import MOST_SECONDS, UnsignedUrls, Urls, prepared_urls
-from athumb_storage.storages.s3.writes import IF_FREE, S3_ERRORS, Target, status_of
+from athumb_storage.storages.s3.writes import IF_FREE, S3_ERRORS, Target, is_temporary, status_of
 from athumb_storage.storages.saving import logger
 from athumb_storage.storages.source import Source
 
@@ -302,6 +302,9 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
             return None
 
     # Generating again
+
+    def is_temporary(self, error: Exception) -> bool:
+        return is_temporary(error)
 
     @contextmanager
     def _open_original(self, name: str) -> Iterator[File[Any]]:

@@ -186,6 +186,15 @@ def code_of(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def is_temporary(error: Exception) -> bool:
+    """Whether S3 was out of reach, wants to be asked less, or has an error of its own; its word for the second comes
+    with different statuses.
+    """
+    if isinstance(error, ClientError):
+        return status_of(error) in (429, 500, 502, 503, 504) or code_of(error) in ("SlowDown", "RequestLimitExceeded")
+    return isinstance(error, HTTPClientError | ConnectionError)
+
+
 def certainly_not_written(error: Exception) -> bool:
     """Whether a write that ended in `error` is known to have stored nothing.
 

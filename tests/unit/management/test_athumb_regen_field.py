@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import itertools
+import json
+import re
+import sys
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
-from athumb_storage.management.commands import athumb_regen_field
+from athumb_storage.management import progress
 from tests.conftest import draw, upload
-from tests.shop.models import Book, Plain, Product, SaleProduct
+from tests.shop.models import Book, Document, Plain, Product, SaleProduct
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +29,7 @@ def empty_storage(settings):
 @pytest.fixture(autouse=True)
 def no_progress(monkeypatch):
     """A busy machine would have a line of it now and then."""
-    monkeypatch.setattr(athumb_regen_field, "PROGRESS_EVERY", 1000)
+    monkeypatch.setattr(progress, "LINE_EVERY", 1000)
 
 
 @pytest.fixture
@@ -97,11 +101,11 @@ def test_summary_failures_and_exit_status(without_thumbs):
 
 
 def test_one_row_is_one_row(monkeypatch):
-    monkeypatch.setattr(athumb_regen_field, "PROGRESS_EVERY", 0)
+    monkeypatch.setattr(progress, "LINE_EVERY", 0)
     Product.objects.create(image="products/gone.jpg")
     run = Run("shop.Product", "image")
-    assert run.lines == [
-        "1/1 row, at 'products/gone.jpg'",
+    assert re.fullmatch(r"1/1 row, [\d.]+/s, 0:00:00 left, at 'products/gone.jpg'", run.lines[0])
+    assert run.lines[1:] == [
         "1 row: 0 generated, 0 not an image, 0 without a file, 0 repeated, 1 failed.",
     ]
     assert str(run.error) == "1 of 1 row failed."
@@ -116,19 +120,52 @@ def test_no_rows():
 class TestProgress:
     @pytest.fixture(autouse=True)
     def always(self, monkeypatch):
-        monkeypatch.setattr(athumb_regen_field, "PROGRESS_EVERY", 0)
+        monkeypatch.setattr(progress, "LINE_EVERY", 0)
 
-    def test_tells_how_far_it_is(self, without_thumbs):
-        for name in ("a.jpg", "b.jpg"):
+    def test_tells_how_far_it_is_how_fast_and_what_is_left(self, without_thumbs, monkeypatch):
+        clock = itertools.count(step=4)
+        monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+        for name in ("a.jpg", "b.jpg", "c.jpg"):
             without_thumbs(name)
-        run = Run("shop.Product", "image")
-        assert run.lines[:2] == ["1/2 rows, at 'products/a.jpg'", "2/2 rows, at 'products/b.jpg'"]
+        assert Run("shop.Product", "image").lines[:3] == [
+            "1/3 rows, 0.2/s, 0:00:08 left, at 'products/a.jpg'",
+            "2/3 rows, 0.2/s, 0:00:04 left, at 'products/b.jpg'",
+            "3/3 rows, 0.2/s, 0:00:00 left, at 'products/c.jpg'",
+        ]
 
     def test_not_when_told_to_be_quiet(self, without_thumbs):
         without_thumbs()
         assert Run("shop.Product", "image", verbosity=0).lines == [
             "1 row: 1 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."
         ]
+
+    def test_a_bar_on_a_terminal(self, without_thumbs):
+        for name in ("a.jpg", "b.jpg"):
+            without_thumbs(name)
+        Product.objects.create(image="products/gone.jpg")
+        terminal, stderr = Terminal(), io.StringIO()
+        with pytest.raises(CommandError, match="1 of 3 rows failed"):
+            call_command("athumb_regen_field", "shop.Product", "image", stdout=terminal, stderr=stderr)
+        assert re.search(r"0/3 \[.*\? rows/s\]", terminal.getvalue())  # rate and time left are the library's
+        assert "at 'products/a.jpg'" not in terminal.getvalue()
+        assert (
+            terminal.getvalue()
+            .splitlines()[-1]
+            .endswith("3 rows: 2 generated, 0 not an image, 0 without a file, 0 repeated, 1 failed.")
+        )
+        assert "gone.jpg" in stderr.getvalue()
+
+    def test_lines_on_a_terminal_where_there_is_no_bar(self, without_thumbs, monkeypatch):
+        monkeypatch.setitem(sys.modules, "tqdm", None)
+        without_thumbs()
+        terminal = Terminal()
+        call_command("athumb_regen_field", "shop.Product", "image", stdout=terminal)
+        assert terminal.getvalue().startswith("1/1 row, ")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
 
 def test_not_more_often_than_it_can_be_read(without_thumbs):
@@ -201,11 +238,11 @@ def test_database(without_thumbs):
     assert (thumbs_of(here), thumbs_of(there)) == ([], ALL)
 
 
-def test_two_queries_however_many_rows(django_assert_num_queries):
-    Product.objects.bulk_create(Product(image=f"{number}.jpg") for number in range(5000))
-    with django_assert_num_queries(2):
+def test_a_query_for_each_page_of_rows_and_one_that_counts_them(django_assert_num_queries):
+    Product.objects.bulk_create(Product(image=f"{number}.jpg") for number in range(999))
+    with django_assert_num_queries(3):
         run = Run("shop.Product", "image", "--dry-run")
-    assert run.lines[-1].endswith("5000 rows: 5000 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed.")
+    assert run.lines[-1].endswith("999 rows: 999 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed.")
 
 
 def test_a_plain_field_on_a_storage_with_thumbs():
@@ -236,6 +273,11 @@ def test_wrong_model_or_field(model, field, message):
     assert message in str(Run(model, field).error)
 
 
+@pytest.mark.parametrize("arguments", [(), ("shop.Product",)])
+def test_no_field_at_all(arguments):
+    assert str(Run(*arguments).error) == "Which field? Write app_label.Model and the field's name, or --all."
+
+
 def test_a_storage_that_makes_no_thumbs(settings):
     settings.STORAGES = {
         **settings.STORAGES,
@@ -249,3 +291,156 @@ def test_a_field_without_thumbs(monkeypatch):
     storage = type(Plain._meta.get_field("file").storage)()
     monkeypatch.setattr(Plain._meta.get_field("file"), "storage", storage)
     assert str(Run("shop.Plain", "file").error) == "shop.Plain.file has no thumbs."
+
+
+class TestRows:
+    """Which rows are chosen."""
+
+    @pytest.fixture
+    def rows(self, without_thumbs):
+        rows = [without_thumbs(name) for name in ("a.jpg", "b.jpg", "c.jpg")]
+        for row, name in zip(rows, ("x", "y", "x"), strict=True):
+            Product.objects.filter(pk=row.pk).update(name=name)
+        return rows
+
+    @pytest.mark.parametrize(
+        ("arguments", "done"),
+        [
+            (["--pk={1}"], "b"),
+            (["--pk={0}", "--pk={2}"], "ac"),
+            (["--start-pk={1}"], "bc"),
+            (["--start-pk={1}", "--filter=name=x"], "c"),
+            (["--filter=name=x"], "ac"),
+            (["--filter=name__in=x,y", "--filter=image__endswith=b.jpg"], "b"),
+            (["--filter=book__isnull=True"], "abc"),
+            (["--filter=book__isnull=false"], ""),
+            (["--limit=2"], "ab"),
+            (["--limit=0"], ""),
+        ],
+    )
+    def test_those_that_are_wanted(self, rows, arguments, done):
+        run = Run("shop.Product", "image", *(each.format(*(row.pk for row in rows)) for each in arguments))
+        assert run.error is None
+        assert [row.image.name for row in rows if thumbs_of(row.image.name)] == [
+            f"products/{name}.jpg" for name in done
+        ]
+        assert run.lines[-1].startswith(f"{len(done)} row{'' if len(done) == 1 else 's'}: {len(done)} generated")
+
+    @pytest.mark.parametrize(
+        ("argument", "message"),
+        [
+            ("--pk=one", "'one' is no primary key of shop.Product."),
+            ("--start-pk=1;2", "'1;2' is no primary key of shop.Product."),
+            ("--filter=name", "--filter name: write LOOKUP=VALUE"),
+            ("--filter=colour=red", "--filter colour=red: Cannot resolve keyword 'colour'"),
+            ("--filter=id=red", "--filter id=red: Field 'id' expected a number but got 'red'."),
+            ("--filter=book__isnull=perhaps", "--filter book__isnull=perhaps: The QuerySet value for an isnull"),
+            ("--workers=0", "--workers: at least one is needed."),
+            ("--since=2026-01-31", "--since goes with --stale."),
+            ("--all", "--all takes every field, so model cannot be given with it."),
+        ],
+    )
+    def test_those_that_cannot_be_meant(self, rows, argument, message):
+        assert message in str(Run("shop.Product", "image", argument).error)
+        assert not any(thumbs_of(row.image.name) for row in rows)
+
+    @pytest.mark.parametrize("since", ["2026-13-01", "yesterday", "2026-01-31T25:00"])
+    def test_a_time_that_is_none(self, since):
+        assert f"--since {since}: " in str(Run("shop.Product", "image", "--stale", f"--since={since}").error)
+
+
+class TestAll:
+    def test_every_field_with_thumbs(self, without_thumbs):
+        names = [without_thumbs("a.jpg").image.name, without_thumbs("b.jpg", model=Book).image.name]
+        manual = Document.objects.create(manual=upload()).manual.name
+        default_storage.delete_thumbs(manual)
+        plain = Plain.objects.create(file=upload())
+        plain.file.storage.delete_thumbs(plain.file.name)
+        run = Run("--all")
+        assert run.error is None
+        assert [thumbs_of(name) for name in names] == [ALL, ALL]
+        assert thumbs_of(manual) == ["page.png"]
+        assert plain.file.storage.exists(plain.file.storage.thumb_key(plain.file.name, "cover"))
+        # The row of a Book is a row of Product, whose table has the name; a Plain has a field without a file.
+        assert run.lines[-1] == "5 rows: 4 generated, 0 not an image, 1 without a file, 0 repeated, 0 failed."
+
+
+def test_fail_fast(without_thumbs):
+    Product.objects.create(image="products/gone.jpg")
+    name = without_thumbs().image.name
+    run = Run("shop.Product", "image", "--fail-fast")
+    assert str(run.error) == "Stopped at the first failure, after 1 row."
+    assert thumbs_of(name) == []
+
+
+def test_a_report_has_a_line_for_each_row(without_thumbs, tmp_path):
+    row = without_thumbs('a"\n.jpg')
+    gone = Product.objects.create(image="products/gone.jpg")
+    report = tmp_path / "report.jsonl"
+    for _ in range(2):
+        Run("shop.Product", "image", f"--report={report}")
+    lines = [json.loads(line) for line in report.read_text().splitlines()]
+    assert len(lines) == 4  # the second is added
+    common = {"field": "shop.Product.image"}
+    assert lines[0] == {**common, "pk": row.pk, "name": row.image.name, "outcome": "generated"}
+    assert lines[1].pop("reason").startswith("FileNotFoundError: ")
+    assert lines[1] == {**common, "pk": gone.pk, "name": "products/gone.jpg", "outcome": "failed"}
+
+
+def test_a_report_that_cannot_be_written(tmp_path):
+    error = Run("shop.Product", "image", f"--report={tmp_path}").error
+    assert str(error).startswith("The report cannot be written: ")
+    assert str(tmp_path) in str(error)
+
+
+class TestCheckpoint:
+    @pytest.fixture
+    def path(self, tmp_path):
+        return tmp_path / "checkpoint.json"
+
+    def test_it_goes_on_where_it_was(self, without_thumbs, path):
+        first, last = (without_thumbs(name).image.name for name in ("a.jpg", "c.jpg"))
+        gone = Product.objects.create(image="products/gone.jpg")
+        stopped = Run("shop.Product", "image", "--fail-fast", f"--checkpoint={path}")
+        assert str(stopped.error) == "Stopped at the first failure, after 3 rows."
+        default_storage.delete_thumbs(first)
+        default_storage.delete_thumbs(last)
+        later = without_thumbs("d.jpg").image.name
+        run = Run("shop.Product", "image", "--fail-fast", f"--checkpoint={path}")
+        assert [thumbs_of(name) for name in (first, last, later)] == [[], [], ALL]
+        assert run.lines == ["4 rows: 3 generated, 0 not an image, 0 without a file, 0 repeated, 1 failed."]
+        assert str(run.error) == "1 of 4 rows failed."
+        assert gone.pk  # its failure was told the first time, and counts
+
+    def test_what_is_done_is_not_done_again(self, without_thumbs, path):
+        name = without_thumbs().image.name
+        first = Run("shop.Product", "image", f"--checkpoint={path}")
+        default_storage.delete_thumbs(name)
+        again = Run("shop.Product", "image", f"--checkpoint={path}")
+        assert thumbs_of(name) == []
+        assert again.lines == [f"{path} says that all is done. Remove it to begin anew.", *first.lines]
+
+    def test_of_all_fields(self, without_thumbs, path):
+        name = without_thumbs().image.name
+        manual = Document.objects.create(manual=upload()).manual.name
+        default_storage.delete_thumbs(manual)
+        default_storage.delete(manual)
+        assert str(Run("--all", "--fail-fast", f"--checkpoint={path}").error).startswith("Stopped at the first failure")
+        assert thumbs_of(name) == ALL
+        default_storage.delete_thumbs(name)
+        run = Run("--all", f"--checkpoint={path}")
+        assert thumbs_of(name) == []
+        assert run.lines[-1] == "2 rows: 1 generated, 0 not an image, 0 without a file, 0 repeated, 1 failed."
+
+    @pytest.mark.parametrize("argument", ["--thumb=large", "--filter=name=x", "--limit=3", "--dry-run"])
+    def test_that_of_other_arguments_is_refused(self, without_thumbs, path, argument):
+        Run("shop.Product", "image", f"--checkpoint={path}")
+        error = Run("shop.Product", "image", argument, f"--checkpoint={path}").error
+        assert str(error).startswith(f"{path} is the checkpoint of a command with other arguments: ")
+
+    @pytest.mark.parametrize("content", ["", "[]", "{}", '{"arguments": {}, "counts": {"NOBODY": 1}}', "null"])
+    def test_what_is_none_is_refused(self, path, content):
+        path.write_text(content)
+        error = Run("shop.Product", "image", f"--checkpoint={path}").error
+        assert str(error).startswith(f"{path} is no checkpoint of this command: ")
+        assert path.read_text() == content
