@@ -16,6 +16,7 @@ GROUPS = (
     "template",
     "pictures",
     "api",
+    "regenerate",
     "threads",
     "memory",
     "quality",
