@@ -81,9 +81,12 @@ class Command(BaseCommand):
         if checkpoint.is_complete:
             self.stdout.write(f"{options['checkpoint']} says that all is done. Remove it to begin anew.")
         else:
-            with Report(options["report"]) as report:
-                self._work(fields, options, checkpoint, report)
-            checkpoint.finish()
+            try:
+                with Report(options["report"]) as report:
+                    self._work(fields, options, checkpoint, report)
+                checkpoint.finish()
+            except KeyboardInterrupt as error:
+                raise CommandError(f"Stopped after {counted(checkpoint.counts.total())}.", returncode=130) from error
         self._summarise(checkpoint.counts, options["dry_run"])
 
     def _work(

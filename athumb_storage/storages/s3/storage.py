@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gzip
+import io
 import mimetypes
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -46,6 +47,9 @@ _LONGEST_KEY: Final = 1024
 
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 """What caches are told of a file that stays as it is (RFC 8246)."""
+
+_READ_AT_ONCE: Final = 8 * 1024**2
+"""Up to how many bytes an original is read into memory: it takes little beside its pixels, and a copy on disk time."""
 
 _BATCH: Final = 1000
 """How many keys one DeleteObjects request takes."""
@@ -325,6 +329,8 @@ class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc
                     yield File(cast(IO[bytes], _Unzipped(fileobj=body)), name=name)
                 except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                     raise AthumbError(f"{name!r} is damaged: {error}") from error
+            elif answer["ContentLength"] <= _READ_AT_ONCE:
+                yield File(io.BytesIO(body.read()), name=name)
             else:
                 file = File(body, name=name)
                 file.size = answer["ContentLength"]
