@@ -142,7 +142,7 @@ class _Job:
         """Those of the rows that are due, as far as they are still there."""
         remaining = iter(due)
         while page := dict(islice(remaining, PAGE)):
-            found = {values[0]: values for values in self._values(self._rows.filter(pk__in=page))}
+            found = {values[0]: values for values in self._values(self._rows.filter(pk__in=[*page]))}
             yield from (self._row(found[pk], only) for pk, only in page.items() if pk in found)
 
     def _values(self, rows: models.QuerySet[Any]) -> models.QuerySet[Any, Any]:
