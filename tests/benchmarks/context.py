@@ -17,6 +17,7 @@ GROUPS = (
     "pictures",
     "api",
     "regenerate",
+    "rows",
     "threads",
     "memory",
     "quality",
