@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.dispatch import receiver
+from django.utils.module_loading import import_string
 
 from athumb_storage.exceptions import InvalidThumb
 from athumb_storage.thumbsets import ThumbSet
@@ -46,6 +48,34 @@ def pixels_in_flight() -> int | None:
 
 
 @lru_cache
+def prune_prefixes() -> tuple[str, ...]:
+    """`ATHUMB_PRUNE_PREFIXES`: where `athumb_audit --prune` may remove something, such as "s3://media/products/"."""
+    prefixes = _strings("ATHUMB_PRUNE_PREFIXES")
+    for prefix in prefixes:
+        if not prefix.endswith("/") or not prefix.startswith(("s3://", "/")) or len(prefix) <= len("s3://"):
+            wanted = '"s3://bucket/folder/" or "/absolute/folder/" is wanted, with a slash at its end'
+            raise ImproperlyConfigured(f"ATHUMB_PRUNE_PREFIXES has {prefix!r}; {wanted}")
+    return prefixes
+
+
+@lru_cache
+def files_in_use() -> tuple[Callable[[Any], Iterable[str]], ...]:
+    """`ATHUMB_FILES_IN_USE`: what gives the names of files in a storage that are in use without a field."""
+    try:
+        return tuple(import_string(path) for path in _strings("ATHUMB_FILES_IN_USE"))
+    except ImportError as error:
+        raise ImproperlyConfigured(f"ATHUMB_FILES_IN_USE: {error}") from error
+
+
+def _strings(setting: str) -> tuple[str, ...]:
+    """A setting that is a list of strings."""
+    values: Any = getattr(settings, setting, ())
+    if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
+        raise ImproperlyConfigured(f"{setting} is {values!r}; a list of strings is wanted")
+    return tuple(values)
+
+
+@lru_cache
 def cache_buster() -> str:
     """`MEDIA_CACHE_BUSTER` as a query string, such as "cbust=42"; "" if there is none."""
     value = getattr(settings, "MEDIA_CACHE_BUSTER", "")
@@ -61,3 +91,7 @@ def _read_again(*, setting: str, **_: Any) -> None:
         pixels_in_flight.cache_clear()
     elif setting == "MEDIA_CACHE_BUSTER":
         cache_buster.cache_clear()
+    elif setting == "ATHUMB_PRUNE_PREFIXES":
+        prune_prefixes.cache_clear()
+    elif setting == "ATHUMB_FILES_IN_USE":
+        files_in_use.cache_clear()

@@ -63,6 +63,10 @@ class RenderingError(AthumbError):
     """A thumb could not be scaled or encoded."""
 
 
+class AuditError(AthumbError):
+    """What is stored could not be told from what is used, or may not be removed. Nothing was removed."""
+
+
 class UploadFailed(AthumbError):
     """The original or one of its thumbs could not be stored; what this save had stored was removed again.
 

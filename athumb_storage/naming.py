@@ -73,11 +73,17 @@ class FolderNaming:
 class FingerprintNaming(FolderNaming):
     """`photos/cat.jpg` -> `photos/cat.jpg.thumbs/large.1f3a9c2b.webp`: a Thumb that is changed has another key."""
 
+    _FILE: Final = re.compile(r"(.+?)(?:@\d+x)?\.[0-9a-f]{8}\.[^.]+", re.DOTALL)
     has_fingerprints: Final = True
     """So that what is at a key stays as it is."""
 
     def key(self, name: str, variant: Variant) -> str:
         return f"{name}.thumbs/{variant.label}.{variant.thumb.fingerprint}.{variant.extension}"
+
+    def thumb_name(self, key: str) -> str | None:
+        """The name of the thumb that was stored at `key`, whatever it is now; None if that cannot be told."""
+        match = self._FILE.fullmatch(key.rpartition("/")[2])
+        return match[1] if match and self.original(key) is not None else None
 
 
 class AthumbNaming:

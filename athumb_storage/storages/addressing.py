@@ -52,6 +52,19 @@ class AddressingStorage:
         name = named(name)
         return self.options.naming.key(name, self._lookup.variant(name, thumb, format, density))
 
+    def thumb_keys(self, name: str | None) -> dict[str, list[str]]:
+        """Where everything is stored that the original `name` has: thumb name -> the keys of all its variants.
+
+        Raises:
+            ValueError: `name` is empty.
+        """
+        name = named(name)
+        key = self.options.naming.key
+        keys: dict[str, list[str]] = {}
+        for variant in self._lookup.variants(name):
+            keys.setdefault(variant.thumb_name, []).append(key(name, variant))
+        return keys
+
     def url_for_thumb(
         self,
         name: str | None,

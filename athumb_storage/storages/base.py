@@ -26,6 +26,7 @@ from athumb_storage.storages.binding import ThumbLookup
 from athumb_storage.storages.filenames import refuse_thumb_names, safe_name
 from athumb_storage.storages.final_names import max_length_of_save, telling_name, under_free_name
 from athumb_storage.storages.journal import Journal, kept_journals
+from athumb_storage.storages.listing import ListingStorage
 from athumb_storage.storages.options import OPTIONS, NamingWord, OnError, StorageOptions
 from athumb_storage.storages.source import Source
 from athumb_storage.storages.travelling import TravellingStorage
@@ -43,7 +44,7 @@ _OVERWRITING: Final = ("file_overwrite", "overwrite_files", "allow_overwrite", "
 """What Django and django-storages call the option to replace a file of the same name."""
 
 
-class ThumbnailStorageMixin(AddressingStorage, TravellingStorage, _Base):
+class ThumbnailStorageMixin(AddressingStorage, ListingStorage, TravellingStorage, _Base):
     """Gives thumbs to a Django storage: `class MyStorage(ThumbnailStorageMixin, SomeStorage): pass`.
 
     Its options are those of `StorageOptions`, by keyword, and whatever the storage itself takes. What a storage may do

@@ -6,6 +6,7 @@ import os
 import posixpath
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ from django.utils.crypto import get_random_string
 
 from athumb_storage.storages.base import ThumbnailStorageMixin
 from athumb_storage.storages.filenames import refuse_long
+from athumb_storage.storages.listing import StoredFile, may_begin
 from athumb_storage.storages.source import Source
 
 if TYPE_CHECKING:
@@ -51,6 +53,22 @@ class FileSystemThumbnailStorage(ThumbnailStorageMixin, FileSystemStorage):
             allow_overwrite: bool = ...,
             **options: Unpack[StorageOptionsDict],
         ) -> None: ...
+
+    def list_files(self, prefix: str = "") -> Iterator[StoredFile]:
+        """All files whose names begin with `prefix`, also those that symbolic links lead to.
+
+        Raises:
+            OSError: a folder cannot be read.
+        """
+        start = prefix.rpartition("/")[0]
+        return _walked(self.path(start), f"{start}/" if start else "", prefix, ())
+
+    def stat(self, name: str) -> StoredFile | None:
+        """The file of exactly this name."""
+        try:
+            return _as_stored(name, Path(self.path(name)).stat())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def _refuse_long(self, keys: Iterable[str]) -> None:
         keys = list(keys)
@@ -96,6 +114,36 @@ class FileSystemThumbnailStorage(ThumbnailStorageMixin, FileSystemStorage):
     def _remove_folder(self, folder: str) -> None:
         with suppress(OSError):  # somebody put a file of his own there
             Path(self.path(folder)).rmdir()
+
+
+def _walked(path: str, start: str, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[StoredFile]:
+    """The files in this folder and below.
+
+    Args:
+        path: the folder's.
+        start: what the names of its files begin with.
+        prefix: what is wanted of them.
+        above: device and inode of each folder on the way to it.
+    """
+    try:
+        folder = os.stat(path)  # noqa: PTH116, of as many as there are
+        with os.scandir(path) as entries:
+            found = [entry for entry in entries if may_begin(start + entry.name, prefix)]
+    except (FileNotFoundError, NotADirectoryError):  # nothing was ever stored there, or it has just been removed
+        return
+    above = (*above, (folder.st_dev, folder.st_ino))
+    for entry in found:
+        with suppress(FileNotFoundError):  # removed meanwhile, or a link to nowhere
+            told = entry.stat()
+            name = start + entry.name
+            if entry.is_file() and name.startswith(prefix):
+                yield _as_stored(name, told)
+            elif entry.is_dir() and (told.st_dev, told.st_ino) not in above:
+                yield from _walked(entry.path, f"{name}/", prefix, above)
+
+
+def _as_stored(name: str, told: os.stat_result) -> StoredFile:
+    return StoredFile(name, told.st_size, datetime.fromtimestamp(told.st_mtime, UTC))
 
 
 def _move_if_free(written: Path, path: Path) -> None:

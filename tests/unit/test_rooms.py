@@ -140,7 +140,7 @@ ROOMS = [
     {"storages"},
     {"transactions", "validators", "forms", "focal", "fieldfiles"},
     {"fields", "markup"},
-    {"regeneration", "tasks"},
+    {"audit", "regeneration", "tasks"},
     {"apps", "checks", "deploy_checks", "management", "templatetags", "contrib"},
 ]
 LEVELS = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}

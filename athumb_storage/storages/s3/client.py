@@ -22,6 +22,7 @@ from storages.backends.s3 import S3Storage
 from urllib3.exceptions import HTTPError
 
 from athumb_storage.concurrency import SharedPool
+from athumb_storage.storages.s3.pages import parse_page
 
 POOL_SIZE: Final = 16
 """How many requests of one client are under way at once, at most; and how many connections are kept open for them."""
@@ -70,6 +71,7 @@ class Connection:
         self.client = self._made(config if self.is_aws else _for_other_servers(config))
         events = self.client.meta.events
         events.register("before-sign.s3.PutObject", _send_at_once)
+        events.register("before-parse.s3.ListObjectsV2", parse_page)
         events.register("after-call.s3", _disbelieve)
         events.register_first("needs-retry.s3", _let_through)
         if not self.is_aws:

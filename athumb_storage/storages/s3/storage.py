@@ -31,6 +31,7 @@ from athumb_storage.storages.filenames import another_name, refuse_long
 from athumb_storage.storages.s3.client import UnexpectedAnswer, connection_of, with_defaults
 from athumb_storage.storages.s3.contenttypes import CONTENT_TYPES, DOWNLOAD, known_type
 from athumb_storage.storages.s3.legacy import legacy_settings
+from athumb_storage.storages.s3.listing import ListingOnS3
 from athumb_storage.storages.s3.secrets import without_secrets
 from athumb_storage.storages.s3.urls import MOST_SECONDS, UnsignedUrls, Urls, prepared_urls
 from athumb_storage.storages.s3.writes import IF_FREE, S3_ERRORS, Target, is_temporary, status_of
@@ -55,7 +56,7 @@ _BATCH: Final = 1000
 """How many keys one DeleteObjects request takes."""
 
 
-class S3ThumbnailStorage(ThumbnailStorageMixin, S3Storage):  # type: ignore[misc]  # S3Storage has no types
+class S3ThumbnailStorage(ListingOnS3, ThumbnailStorageMixin, S3Storage):  # type: ignore[misc]  # S3Storage has no types
     """django-storages' `S3Storage` with thumbs. It reads the same settings and takes the same options, and further:
 
     Args:

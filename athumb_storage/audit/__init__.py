@@ -1,0 +1,22 @@
+"""The audit: what is stored, reconciled with what the database names and what thumb sets expect."""
+
+from athumb_storage.audit.dueness import due
+from athumb_storage.audit.inventory import Inventory
+from athumb_storage.audit.pruning import REMOVED, Pruning, refuse_to_prune
+from athumb_storage.audit.reconciling import KINDS, Audit, Finding, Total, audited, stored_at
+from athumb_storage.audit.scope import Scope
+
+__all__ = [
+    "KINDS",
+    "REMOVED",
+    "Audit",
+    "Finding",
+    "Inventory",
+    "Pruning",
+    "Scope",
+    "Total",
+    "audited",
+    "due",
+    "refuse_to_prune",
+    "stored_at",
+]

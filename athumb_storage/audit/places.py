@@ -1,0 +1,93 @@
+"""Places: what storages have in common, so that the same file has one address by whatever storage it is named."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+from os.path import realpath
+from typing import Any, Final
+
+from django.core.exceptions import SuspiciousFileOperation
+from django.utils.functional import LazyObject, empty
+
+_ODD: Final = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|\\")
+"""What a storage would write otherwise: empty parts of a path, dots, backslashes."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a storage has its files.
+
+    Keys are absolute in it: two storages with different locations in one bucket meet here.
+    """
+
+    home: str | int
+    """`s3://bucket` for a bucket, "" for the file system, and the identity of any other storage."""
+    prefix: str
+    """What the keys of this storage begin with: its location."""
+
+    @property
+    def address(self) -> str | None:
+        """As the setting `ATHUMB_PRUNE_PREFIXES` has it; None where there is no such thing."""
+        return self.address_of(self.prefix)
+
+    def address_of(self, key: str) -> str | None:
+        """The address of a key."""
+        if isinstance(self.home, int):
+            return None
+        return f"{self.home}/{key}" if self.home else key
+
+    def key(self, name: str) -> str:
+        """The key of the file that is called `name` in this storage.
+
+        A name that no storage would take, such as "../secret", has a key at which nothing can be listed.
+        """
+        return self.prefix + (_written(name) if _ODD.search(name) else name)
+
+    def name(self, key: str) -> str | None:
+        """The name of the file at `key` in this storage; None if it lies elsewhere."""
+        return key[len(self.prefix) :] if key.startswith(self.prefix) else None
+
+
+def _written(name: str) -> str:
+    """The name as storages write it: https://docs.python.org/3/library/posixpath.html#posixpath.normpath"""
+    written = posixpath.normpath(name).replace("\\", "/")
+    written = posixpath.normpath(posixpath.join("/", written)).lstrip("/")
+    is_outside = posixpath.normpath(name.replace("\\", "/")).startswith("..")
+    return name if is_outside else written
+
+
+def place_of(storage: Any) -> Place:
+    """The place of a storage with thumbs, one of Django's, or one of django-storages'. None is asked for anything.
+
+    Raises:
+        Exception: the storage cannot be set up.
+    """
+    storage = own(storage)
+    bucket = getattr(storage, "bucket_name", None)
+    if bucket:
+        location = posixpath.normpath(posixpath.join("/", str(getattr(storage, "location", None) or ""))).strip("/")
+        scheme = "s3" if hasattr(storage, "endpoint_url") else type(storage).__module__
+        return Place(f"{scheme}://{bucket}", f"{location}/" if location else "")
+    root = getattr(storage, "_root", None)
+    if root is not None:  # Django's InMemoryStorage has paths, too, and they are its own
+        return Place(id(root), "")
+    try:
+        return Place("", canonical(str(storage.path("x"))[:-1]))
+    except (NotImplementedError, AttributeError, SuspiciousFileOperation):
+        return Place(id(storage), "")
+
+
+def canonical(address: str) -> str:
+    """An address as places have it: on the file system without symbolic links."""
+    return f"{realpath(address).rstrip('/')}/" if address.startswith("/") else address
+
+
+def own(storage: Any) -> Any:
+    """The storage itself: not one bound to a field, nor what stands for it."""
+    storage = getattr(storage, "unbound", storage)  # which sets up what is set up on first use
+    if isinstance(storage, LazyObject):
+        wrapped = storage.__dict__["_wrapped"]
+        return storage if wrapped is empty else wrapped
+    return storage
