@@ -20,6 +20,7 @@ INSTALLED_APPS = [
     "athumb_storage",
     "athumb_storage.contrib.admin",
     "tests.shop",
+    "tests.stock",
     "gallery",
 ]
 MIDDLEWARE = [

@@ -43,19 +43,22 @@ class Place:
 
         A name that no storage would take, such as "../secret", has a key at which nothing can be listed.
         """
-        return self.prefix + (_written(name) if _ODD.search(name) else name)
+        return _written(self.prefix, name) if _ODD.search(name) else self.prefix + name
+
+    def holds(self, key: str) -> bool:
+        """Whether this storage finds the file at `key` by a name, and no other file."""
+        return key.startswith(self.prefix) and not _ODD.search(key[len(self.prefix) :])
 
     def name(self, key: str) -> str | None:
         """The name of the file at `key` in this storage; None if it lies elsewhere."""
         return key[len(self.prefix) :] if key.startswith(self.prefix) else None
 
 
-def _written(name: str) -> str:
-    """The name as storages write it: https://docs.python.org/3/library/posixpath.html#posixpath.normpath"""
-    written = posixpath.normpath(name).replace("\\", "/")
-    written = posixpath.normpath(posixpath.join("/", written)).lstrip("/")
-    is_outside = posixpath.normpath(name.replace("\\", "/")).startswith("..")
-    return name if is_outside else written
+def _written(prefix: str, name: str) -> str:
+    """The key as storages make it, see `storages.utils.safe_join` of django-storages."""
+    key = posixpath.normpath(posixpath.join("/", prefix, posixpath.normpath(name).replace("\\", "/")))
+    key = key if prefix.startswith("/") else key.lstrip("/")
+    return key if key.startswith(prefix) else prefix + name
 
 
 def place_of(storage: Any) -> Place:

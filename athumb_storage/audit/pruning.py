@@ -81,7 +81,7 @@ class Pruning:
                 address = place.address_of(finding.key)
                 if address is None or not address.startswith(self._prefixes):
                     yield finding, OUTSIDE
-                elif place.key(finding.key[len(place.prefix) :]) != finding.key:
+                elif not place.holds(finding.key):
                     yield finding, ODD
                 elif finding.file is None or finding.file.modified > self._before:
                     yield finding, YOUNG

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from athumb_storage.audit.ledger import Ledger, decoded, microseconds, time_of
+from athumb_storage.audit.ledger import Ledger, decoded, encoded, microseconds, time_of
 from athumb_storage.audit.scope import Keys, Root, Scope
 from athumb_storage.exceptions import AuditError
 from athumb_storage.storages.listing import StoredFile
@@ -56,6 +56,16 @@ _OLDER_THUMBS: Final = """
         WHERE u.place = o.place AND u.key = o.original AND a.is_required
     ) THEN 'stale_thumbs' ELSE 'surplus_thumbs' END, place, key, size, NULL, NULL FROM older o ORDER BY place, key
 """
+
+
+_MISSING: Final = "SELECT place, key FROM found WHERE kind IN ('missing_originals', 'missing_thumbs') LIMIT ?"
+
+_NOT_MISSING: Final = """
+    DELETE FROM found WHERE kind IN ('missing_originals', 'missing_thumbs') AND place = ? AND key = ?
+"""
+
+MOST_LOOKED_AT: Final = 1000
+"""Up to how many missing files are looked at again."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +167,22 @@ class Audit:
                 self._judge(number, key, size, modified, etag)
             previous = number, key
         self._ledger.run(_OLDER_THUMBS)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Drop what is not missing after all: it was stored while the files were listed, or after the inventory.
+
+        Where very much is missing, that is not why.
+        """
+        missing = list(self._ledger.query(_MISSING, [MOST_LOOKED_AT + 1]))
+        if len(missing) > MOST_LOOKED_AT:
+            return
+        for root in self.scope.roots:
+            number, place = self.scope.number(root.place), root.place
+            keys = [decoded(key) for at, key in missing if at == number and place.holds(decoded(key))]
+            files = root.storage.stat_each([key[len(place.prefix) :] for key in keys])
+            for key in (key for key, file in zip(keys, files, strict=True) if file is not None):
+                self._ledger.run(_NOT_MISSING, [number, encoded(key)])
 
     def _judge(self, number: int, key: bytes, size: int, modified: int, etag: str | None) -> None:
         """Note what a stored file is that nobody names and no thumb set expects."""

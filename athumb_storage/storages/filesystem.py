@@ -63,8 +63,7 @@ class FileSystemThumbnailStorage(ThumbnailStorageMixin, FileSystemStorage):
         start = prefix.rpartition("/")[0]
         return _walked(self.path(start), f"{start}/" if start else "", prefix, ())
 
-    def stat(self, name: str) -> StoredFile | None:
-        """The file of exactly this name."""
+    def _stat(self, name: str) -> StoredFile | None:
         try:
             return _as_stored(name, Path(self.path(name)).stat())
         except (FileNotFoundError, NotADirectoryError):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
+from athumb_storage.storages.filenames import TooLong
+
 if TYPE_CHECKING:
     from athumb_storage.concurrency import Threads
 
@@ -39,6 +41,7 @@ class ListingStorage:
         def listdir(self, path: str) -> tuple[list[str], list[str]]: ...
         def size(self, name: str) -> int: ...
         def get_modified_time(self, name: str) -> datetime: ...
+        def _refuse_long(self, keys: Iterable[str]) -> None: ...
         def _remove(self, keys: Iterable[str]) -> None: ...
 
     def list_files(self, prefix: str = "") -> Iterator[StoredFile]:
@@ -57,18 +60,25 @@ class ListingStorage:
             start = f"{folder}/" if folder else ""
             folders += [name for name in (start + each for each in below) if may_begin(name, prefix)]
             for name in (start + each for each in files):
-                if name.startswith(prefix) and (file := self.stat(name)):
+                if name.startswith(prefix) and (file := self._stat(name)):
                     yield file
 
     def stat(self, name: str) -> StoredFile | None:
         """The file of exactly this name, as `list_files` would tell of it now; None if there is none."""
+        try:
+            self._refuse_long([name])
+        except TooLong:  # to ask for it would be an error
+            return None
+        return self._stat(name)
+
+    def _stat(self, name: str) -> StoredFile | None:
         try:
             if not self.exists(name):
                 return None
             modified = self.get_modified_time(name)
             aware = timezone.make_aware(modified) if timezone.is_naive(modified) else modified
             return StoredFile(name, self.size(name), aware)
-        except FileNotFoundError:
+        except (FileNotFoundError, FileExistsError):  # by the latter, memory says that a folder of the name is a file
             return None
 
     def stat_each(self, names: Iterable[str]) -> list[StoredFile | None]:

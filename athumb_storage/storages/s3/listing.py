@@ -42,7 +42,6 @@ class ListingOnS3(ListingStorage):
                 if key.startswith(wanted) and not key.endswith("/"):
                     yield StoredFile(key[len(location) :], entry["Size"], entry["LastModified"], entry.get("ETag"))
 
-    def stat(self, name: str) -> StoredFile | None:
-        """The object of exactly this name; one request."""
+    def _stat(self, name: str) -> StoredFile | None:
         head = self._target(name).head()
         return StoredFile(name, head["ContentLength"], head["LastModified"], head["ETag"]) if head else None
