@@ -186,20 +186,21 @@ class Audit:
 
     def _judge(self, number: int, key: bytes, size: int, modified: int, etag: str | None) -> None:
         """Note what a stored file is that nobody names and no thumb set expects."""
-        kind = "orphaned_originals"
+        kind: str | None = "orphaned_originals"
         for original, naming, name in self.scope.originals_of(number, decoded(key)):
             is_audited = self._ledger.use_of(number, original)
-            if is_audited is None:
-                kind = "orphaned_thumbs"
-                continue
+            thumb = getattr(naming, "thumb_name", lambda _: None)(name)
+            if is_audited and thumb is not None:
+                self._ledger.note_older(number, original, thumb, key, size)
+                return
             if is_audited:
-                thumb = getattr(naming, "thumb_name", lambda _: None)(name)
-                if thumb is None:
-                    self._ledger.find("surplus_thumbs", number, key, size, modified, None)
-                else:
-                    self._ledger.note_older(number, original, thumb, key, size)
-            return
-        self._ledger.find(kind, number, key, size, modified, etag)
+                kind = "surplus_thumbs"
+            elif is_audited is not None and kind != "surplus_thumbs":
+                kind = None  # it is the business of a field that is not asked about
+            elif kind == "orphaned_originals":
+                kind = "orphaned_thumbs"
+        if kind:
+            self._ledger.find(kind, number, key, size, modified, etag)
 
 
 def stored_at(root: Root) -> Iterator[StoredFile]:

@@ -130,7 +130,8 @@ class TestWhatIsFound:
             world.fill(bucket)
             expected = world.by_sets()
             assert {*expected} == {*KINDS}  # else it tries too little
-            assert found((PHOTO, POSTER, SCAN), since=world.since) == expected
+            for kind, keys in found((PHOTO, POSTER, SCAN), since=world.since).items():
+                assert sorted(keys ^ expected[kind]) == [], kind
             assert sum(map(len, expected.values())) > 100
 
 
@@ -261,7 +262,7 @@ class TestWhatIsPruned:
         put(bucket_of_photos, kept)
         # SeaweedFS has no such keys itself.
         files = [*bucket_of_photos.list_files()]
-        odd = [type(files[0])(f"a//b.jpg", files[0].size, files[0].modified, files[0].etag)]
+        odd = [type(files[0])("a//b.jpg", files[0].size, files[0].modified, files[0].etag)]
         with audited(Scope([PHOTO]), listing=lambda root: iter([*files, *odd])) as audit:
             outcomes = Pruning(audit, KINDS[-2:], timedelta(0)).run()
         assert outcomes["removed"] == 0

@@ -1,4 +1,4 @@
-"""What an audit is tried on: models that share buckets. Tests give their fields the storages, see `tests.stock.places`."""
+"""What an audit is tried on: models whose fields tests give storages that share a bucket, see `tests.stock.places`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import uuid
 
 from django.db import models
 
+from athumb_storage import Thumb
 from athumb_storage.fields import FileWithThumbsField, ImageWithThumbsField
 
-SMALL = {"size": (20, 20)}
+SMALL = Thumb(size=(20, 20))
 
 
 class Photo(models.Model):

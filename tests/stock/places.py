@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
+from django.db import connection
+
 
 def field_of(model, name="image"):
     return model._meta.get_field(name)
@@ -35,9 +37,15 @@ def all_stored_in(storages):
 
 
 def put(storage, keys: Collection[str], body=b"x"):
-    """Store something at these keys of the storage's bucket, many at a time; originals before thumbs, as a save does."""
+    """Store something at these keys of the storage's bucket, many at a time; originals first, as a save does."""
     store = partial(storage.client.put_object, Bucket=storage.bucket_name, Body=body)
     thumbs = {key for key in keys if ".thumbs/" in key or "_small." in key}
     with ThreadPoolExecutor(8) as pool:
         for some in ({*keys} - thumbs, thumbs):
             list(pool.map(lambda key: store(Key=key), sorted(some)))
+
+
+def take_away(model):
+    """Take the table of a model away, until the test's transaction is rolled back."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {model._meta.db_table} RENAME TO stock_away")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from django.core.exceptions import SuspiciousFileOperation, SuspiciousOperation
 from django.core.files.storage import FileSystemStorage, InMemoryStorage, Storage, default_storage
 from storages.backends.s3 import S3Storage
 
@@ -32,20 +35,17 @@ class TestKeys:
         place = place_of(storage)
         assert place.home == "s3://bucket"
         try:
-            assert place.key(name) == storage._key_on_s3(name)
-        except Exception as error:
-            assert "Suspicious" in type(error).__name__
+            key = storage._key_on_s3(name)
+        except SuspiciousOperation:
             assert not place.holds(place.key(name))
+        else:
+            assert place.key(name) == key
 
     @pytest.mark.parametrize("name", NAMES)
     def test_on_disk_they_are_paths(self, tmp_path, name):
         storage = FileSystemStorage(location=tmp_path)
-        try:
-            path = storage.path(name.replace("\\", "/"))
-        except Exception as error:
-            assert "Suspicious" in type(error).__name__
-        else:
-            assert place_of(storage).key(name) == path
+        with suppress(SuspiciousFileOperation):
+            assert place_of(storage).key(name) == storage.path(name.replace("\\", "/"))
 
     def test_a_name_that_leads_out_has_no_file(self):
         place = Place("s3://bucket", "media/")
