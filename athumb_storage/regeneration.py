@@ -17,6 +17,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.db import connections, models
 
 from athumb_storage.concurrency import SharedPool, ThisThread, Threads, available_cores
+from athumb_storage.rows import by_pk, kept_columns
 from athumb_storage.storages.journal import is_of_storing
 from athumb_storage.uploads import UploadInfo
 
@@ -120,10 +121,11 @@ class _Job:
     def __init__(self, rows: models.QuerySet[Any], field: models.FileField, workers: int, dry_run: bool) -> None:
         self._field = cast(Any, field)
         self._storage = self._field.storage
-        self._rows = rows.order_by("pk")
+        self._rows = rows
         self._dry_run = dry_run
         self._focal = getattr(field, "focal", None)
         self._kept = kept_columns(field)
+        self._columns = field.attname, *([self._focal.name] if self._focal else []), *filter(None, self._kept)
         overlap = workers > 1 and self._storage.is_thread_safe
         self._threads: Threads = SharedPool(workers, "athumb-regen") if overlap else ThisThread()
         self._recent: OrderedDict[str, tuple[str, Future[UploadInfo | None] | Outcome]] = OrderedDict()
@@ -132,22 +134,16 @@ class _Job:
     # Rows
 
     def pages(self, only: Sequence[str] | None) -> Iterator[_Row]:
-        """The rows, each page by a query of its own: no database sorts more than that, or keeps it in memory."""
-        page = list(self._values(self._rows)[:PAGE])
-        while page:
-            yield from (self._row(values, only) for values in page)
-            page = list(self._values(self._rows.filter(pk__gt=page[-1][0]))[:PAGE]) if len(page) == PAGE else []
+        """All of the rows."""
+        return (self._row(values, only) for values in by_pk(self._rows, *self._columns, page=PAGE))
 
     def chosen(self, due: Iterable[tuple[Any, Sequence[str]]]) -> Iterator[_Row]:
         """Those of the rows that are due, as far as they are still there."""
         remaining = iter(due)
         while page := dict(islice(remaining, PAGE)):
-            found = {values[0]: values for values in self._values(self._rows.filter(pk__in=[*page]))}
+            some = self._rows.filter(pk__in=[*page]).values_list("pk", *self._columns)
+            found = {values[0]: values for values in some}
             yield from (self._row(found[pk], only) for pk, only in page.items() if pk in found)
-
-    def _values(self, rows: models.QuerySet[Any]) -> models.QuerySet[Any, Any]:
-        focal = [self._focal.name] if self._focal else []
-        return rows.values_list("pk", self._field.attname, *focal, *filter(None, self._kept))
 
     def _row(self, values: Sequence[Any], only: Sequence[str] | None) -> _Row:
         pk, name, *others = values
@@ -236,12 +232,6 @@ class _Job:
         """Begin no more of this, and wait for what has begun."""
         self._is_stopped.set()
         wait([each for each in begun if not each.cancel()])
-
-
-def kept_columns(field: Any) -> tuple[str | None, str | None, str | None]:
-    """The names of the columns that keep width, height and placeholder of a file field's images, if there are any."""
-    width, height, placeholder = (getattr(field, f"{what}_field", None) for what in ("width", "height", "placeholder"))
-    return width or None, height or None, placeholder or None
 
 
 def _is_done(begun: Future[Any] | Outcome) -> bool:

@@ -12,11 +12,15 @@ from django.db import models
 from athumb_storage.audit.ledger import Ledger, decoded, microseconds
 from athumb_storage.audit.places import Place
 from athumb_storage.audit.reconciling import STALE
-from athumb_storage.audit.rows import by_pk
+from athumb_storage.audit.rows import PAGE
 from athumb_storage.audit.scope import keys_of
+from athumb_storage.rows import by_pk, kept_columns
 
 _HERE: Final = Place("", "")
 """The storage itself, so that keys are names in it."""
+
+_KEPT: Final = ""
+"""What a row is to keep of its image counts as a thumb without a name, whose key, empty as well, nothing has."""
 
 _MISSING: Final = "SELECT original, thumb FROM absent WHERE is_required"
 
@@ -48,6 +52,7 @@ def due(
 ) -> Iterator[tuple[Any, list[str]]]:
     """The rows whose file lacks thumbs or has stale ones: primary key and thumb names, in the order of primary keys.
 
+    A row that does not have the width, height or placeholder that its model keeps lacks something as well, if no thumb.
     Of rows that share a file only the last is given. A file whose name says that it has no thumbs is not due; one that
     is not there lacks all of them. The storage is listed once, from what the names have in common.
 
@@ -87,13 +92,16 @@ def _fill(
 ) -> str | None:
     """Note what the rows name and what is expected; what all of these keys begin with, None if there is none."""
     prefix: str | None = None
-    for pk, name in by_pk(rows, field.attname):
+    kept = [column for column in kept_columns(field) if column]
+    for pk, name, *values in by_pk(rows, field.attname, *kept, page=PAGE):
         if not name:
             continue
         keys = keys_of(field.storage, _HERE, str(name))
         # A primary key may be of any type; the file is ours alone, and gone afterwards.
         note = ledger.use(0, keys.key, is_audited=True, pk=pickle.dumps(pk))
         prefix = keys.key if prefix is None else _common(prefix, keys.key)
+        if not all(values):
+            ledger.expect(0, _KEPT, note, _KEPT, required=keys.required, slack=None)
         for thumb, of_thumb in keys.thumbs.items():
             if only is not None and thumb not in only:
                 continue
@@ -133,6 +141,7 @@ def _grouped(ledger: Ledger) -> Iterator[tuple[Any, list[str]]]:
             if current is not None:
                 yield pickle.loads(current[0]), current[1]  # noqa: S301, written above
             current = pk, []
-        current[1].append(ledger.thumb_name(thumb))
+        if thumb_name := ledger.thumb_name(thumb):
+            current[1].append(thumb_name)
     if current is not None:
         yield pickle.loads(current[0]), current[1]  # noqa: S301, written above

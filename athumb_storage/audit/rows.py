@@ -16,6 +16,7 @@ from django.db import DatabaseError, connections, models, router
 
 from athumb_storage.audit.places import Place, place_of
 from athumb_storage.exceptions import AuditError
+from athumb_storage.rows import by_pk
 
 PAGE: Final = 5000
 """How many rows are fetched at once."""
@@ -66,7 +67,7 @@ class FileColumn:
             AuditError: the table cannot be read.
         """
         try:
-            for _, name in by_pk(self._rows(), self.field.attname):
+            for _, name in by_pk(self._rows(), self.field.attname, page=PAGE):
                 if name:
                     yield str(name)
         except DatabaseError as error:
@@ -122,18 +123,3 @@ def _is_there(model: type[models.Model], alias: str) -> bool:
     if not is_there:
         logger.info("%s is not managed and has no table in the database %r.", model._meta.label, alias)
     return is_there
-
-
-def by_pk(rows: models.QuerySet[Any], *columns: str) -> Iterator[tuple[Any, ...]]:
-    """The primary key and these columns of every row, in the order of primary keys.
-
-    Each page is a query of its own, so that no database sorts or keeps the whole table; a database finds its beginning
-    in the index of the primary key.
-    """
-    ordered = rows.order_by("pk").values_list("pk", *columns)
-    page = list(ordered[:PAGE])
-    while page:
-        yield from page
-        if len(page) < PAGE:
-            return
-        page = list(ordered.filter(pk__gt=page[-1][0])[:PAGE])

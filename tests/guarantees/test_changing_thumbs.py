@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from django.core.files.base import ContentFile
 from django.core.management import call_command
+from django.utils import timezone
 
-from athumb_storage.regeneration import regenerate
+from athumb_storage.signals import thumbs_generated
 from tests.conftest import image_in, stored, upload
-from tests.shop.models import Product
+from tests.shop.models import Document, Product, Story
 
 pytestmark = pytest.mark.django_db
 
@@ -30,12 +33,25 @@ class Release:
         name = self.storage.save(name, upload())
         Product.objects.create(image=name)
 
-    def regenerate(self, monkeypatch, **options):
+    def regenerate(self, monkeypatch, *arguments):
+        """What the command generates: the names of originals, each with the thumbs that are made of it."""
+        made = {}
+
+        def generated(name, keys, **_):
+            made[name] = list(dict.fromkeys(key.partition(".thumbs/")[2].split(".")[0] for key in keys))
+
         field = Product._meta.get_field("image")
-        with monkeypatch.context() as patch:
-            patch.setattr(field, "_given", self.storage)
-            patch.setattr(field, "thumbs", self.storage.thumbs)
-            return [result.outcome.value for result in regenerate(Product.objects.all(), field, **options)]
+        thumbs_generated.connect(generated)
+        try:
+            with monkeypatch.context() as patch:
+                patch.setattr(field, "_given", self.storage)
+                patch.setattr(field, "_bound", None)
+                patch.setattr(field, "thumbs", self.storage.thumbs)
+                call_command("athumb_regen_field", "shop.Product", "image", *arguments, verbosity=0)
+        finally:
+            thumbs_generated.disconnect(generated)
+            field._bound = None
+        return made
 
     def leads_to_nothing(self):
         """What its pages show of all rows, and is not there."""
@@ -47,22 +63,25 @@ class Release:
 
 @pytest.mark.parametrize("naming", ["folder", "fingerprint"])
 def test_the_new_code_regenerates_before_the_switch_and_what_is_missing_after_it(make_storage, monkeypatch, naming):
+    # At a key without a fingerprint nothing is missing, though what is there is of the old size.
+    missing = list(NEW) if naming == "fingerprint" else ["large", "hero"]
     old, new = (Release(make_storage(thumbs=thumbs, naming=naming)) for thumbs in (OLD, NEW))
     for name in ("a.jpg", "b.jpg"):
         old.upload(name)
     assert old.leads_to_nothing() == set()
-    assert new.regenerate(monkeypatch) == ["generated"] * 2
+    assert new.regenerate(monkeypatch) == {"a.jpg": list(NEW), "b.jpg": list(NEW)}
     assert old.leads_to_nothing() == new.leads_to_nothing() == set()
     old.upload("c.jpg")  # while it runs; nobody shows it in a page of the new release yet
-    assert new.regenerate(monkeypatch, missing=True) == ["complete already"] * 2 + ["generated"]
+    assert new.regenerate(monkeypatch, "--missing") == {"c.jpg": missing}
     assert old.leads_to_nothing() == new.leads_to_nothing() == set()
     new.upload("d.jpg")  # after the switch
     assert new.leads_to_nothing() == set()
-    assert new.regenerate(monkeypatch, missing=True) == ["complete already"] * 4
+    assert new.regenerate(monkeypatch, "--missing") == {}
     key = new.storage.thumb_key("c.jpg", "square")
     assert image_in(new.storage, key).size == ((30, 30) if naming == "fingerprint" else (20, 20))
-    # At a key without a fingerprint nothing is missing, though it is of the old size: there the whole is regenerated.
-    new.regenerate(monkeypatch)
+    # It is stale, if somebody says since when.
+    stale = new.regenerate(monkeypatch, "--stale", f"--since={timezone.now().isoformat()}")
+    assert stale == ({} if naming == "fingerprint" else {f"{name}.jpg": list(NEW) for name in "abcd"})
     assert image_in(new.storage, key).size == (30, 30)
 
 
@@ -76,7 +95,7 @@ def test_two_releases_with_a_new_name_lack_nothing_while_both_of_them_run(make_s
     second.upload("b.jpg")
     first.upload("c.jpg")
     assert first.leads_to_nothing() == second.leads_to_nothing() == set()
-    second.regenerate(monkeypatch, missing=True)
+    second.regenerate(monkeypatch, "--missing")
     # The third shows them; the second, which still runs, stores them as well.
     second.upload("d.jpg")
     assert second.leads_to_nothing() == third.leads_to_nothing() == set()
@@ -87,35 +106,69 @@ def test_two_releases_with_a_new_name_lack_nothing_while_both_of_them_run(make_s
 
 def test_what_is_missing_is_told_and_made_alone(make_storage, monkeypatch):
     release = Release(make_storage(thumbs=NEW))
-    release.upload("a.jpg")
+    for name in ("a.jpg", "b.jpg"):
+        release.upload(name)
     before = stored(release.storage)
-    assert release.storage.missing_thumbs("a.jpg") == []
+    assert release.regenerate(monkeypatch, "--missing") == {}
     for key in ("a.jpg.thumbs/large.webp", "a.jpg.thumbs/hero.jpg"):
         release.storage.delete(key)
-    assert release.storage.missing_thumbs("a.jpg") == ["large", "hero"]
-    assert release.regenerate(monkeypatch, missing=True, only=["square"]) == ["complete already"]
-    assert release.regenerate(monkeypatch, missing=True, dry_run=True) == ["generated"]
-    assert release.storage.missing_thumbs("a.jpg") == ["large", "hero"]
-    assert release.regenerate(monkeypatch, missing=True, only=["large"]) == ["generated"]
-    assert release.storage.missing_thumbs("a.jpg") == ["hero"]
-    assert release.regenerate(monkeypatch, missing=True) == ["generated"]
+    assert release.regenerate(monkeypatch, "--missing", "--thumb=square") == {}
+    assert release.regenerate(monkeypatch, "--missing", "--dry-run") == {}
+    assert release.regenerate(monkeypatch, "--missing", "--thumb=large") == {"a.jpg": ["large"]}
+    assert release.regenerate(monkeypatch, "--missing") == {"a.jpg": ["hero"]}
     assert stored(release.storage) == before
 
 
-def test_a_plain_file_whose_name_leaves_no_room_for_thumbs_has_none_of_them(make_on_disk):
+def test_stale_are_those_that_are_older_than_their_original(make_on_disk, monkeypatch):
+    release = Release(make_on_disk(thumbs=NEW))
+    for name in ("a.jpg", "b.jpg"):
+        release.upload(name)
+    assert release.regenerate(monkeypatch, "--stale") == {}
+    thumb = release.storage.path("b.jpg.thumbs/hero.jpg")
+    os.utime(thumb, (1, 1))
+    assert release.regenerate(monkeypatch, "--stale", "--dry-run") == {}
+    assert release.regenerate(monkeypatch, "--stale") == {"b.jpg": ["hero"]}
+    assert release.regenerate(monkeypatch, "--stale") == {}
+
+
+@pytest.mark.parametrize("naming", ["folder", "fingerprint", "athumb"])
+def test_with_fingerprints_stale_is_what_another_thumb_made(make_storage, monkeypatch, naming):
+    old, new = (Release(make_storage(thumbs=thumbs, naming=naming)) for thumbs in (OLD, NEW))
+    old.upload("a.jpg")
+    new.upload("b.jpg")
+    assert new.regenerate(monkeypatch, "--stale") == ({"a.jpg": ["large", "square"]} if naming == "fingerprint" else {})
+    assert new.regenerate(monkeypatch, "--stale") == {}
+
+
+def test_a_plain_file_whose_name_leaves_no_room_for_thumbs_lacks_none_of_them(make_on_disk, monkeypatch, capsys):
     storage = make_on_disk(thumbs=NEW)
     name = storage.save("n" * 250 + ".txt", ContentFile(b"text"))
-    assert storage.missing_thumbs(name) == list(NEW)
-    assert storage.generate_thumbs(name, storage.missing_thumbs(name)) == {}
+    monkeypatch.setattr(Document._meta.get_field("manual"), "_given", storage)
+    Document.objects.create(manual=name)
+    call_command("athumb_regen_field", "shop.Document", "manual", "--missing")
+    assert "0 rows: " in capsys.readouterr().out
+    assert storage.generate_thumbs(name, ["hero"]) == {}
 
 
-def test_the_command_says_how_many_were_complete(monkeypatch, capsys, make_in_memory):
+def test_the_command_says_how_many_it_has_made(monkeypatch, capsys, make_in_memory):
     storage = make_in_memory()
     monkeypatch.setattr(Product._meta.get_field("image"), "_given", storage)
     for name in ("a.jpg", "b.jpg"):
         Product.objects.create(image=upload(name))
     storage.delete("products/a.jpg.thumbs/large.webp")
     call_command("athumb_regen_field", "shop.Product", "image", "--missing")
-    assert "2 rows: 1 generated, 0 not an image, 0 without a file, 0 repeated, 1 complete already, 0 failed." in (
-        capsys.readouterr().out
-    )
+    assert "1 row: 1 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed." in capsys.readouterr().out
+
+
+def test_a_row_that_lacks_what_its_model_keeps_is_due(make_in_memory, monkeypatch, capsys):
+    field = Story._meta.get_field("image")
+    monkeypatch.setattr(field, "_given", make_in_memory())
+    rows = [Story.objects.create(image=upload(name)) for name in ("a.jpg", "b.jpg", "c.jpg")]
+    kept = list(Story.objects.order_by("pk").values("width", "height", "placeholder"))
+    Story.objects.filter(pk=rows[0].pk).update(placeholder="")
+    Story.objects.filter(pk=rows[1].pk).update(height=None)
+    call_command("athumb_regen_field", "shop.Story", "image", "--missing", "--verbosity=2")
+    assert [line.partition(": ")[2] for line in capsys.readouterr().out.splitlines()[:-1]] == [
+        f"'stories/{row.image.name[8:]}' (row {row.pk})" for row in rows[:2]
+    ]
+    assert list(Story.objects.order_by("pk").values("width", "height", "placeholder")) == kept

@@ -138,7 +138,7 @@ ROOMS = [
     },
     {"rendering", "processors"},
     {"storages"},
-    {"transactions", "validators", "forms", "focal", "fieldfiles"},
+    {"transactions", "validators", "forms", "focal", "fieldfiles", "rows"},
     {"fields", "markup"},
     {"audit", "regeneration", "tasks"},
     {"apps", "checks", "deploy_checks", "management", "templatetags", "contrib"},

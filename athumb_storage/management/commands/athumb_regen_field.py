@@ -16,6 +16,7 @@ from django.db import DEFAULT_DB_ALIAS, models
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
+from athumb_storage.audit import due
 from athumb_storage.management.fields import fields_with_thumbs, named_field, named_model, named_thumbs
 from athumb_storage.management.progress import Progress, counted
 from athumb_storage.management.records import Checkpoint, Report
@@ -204,6 +205,5 @@ def _due(
     """The rows that lack thumbs or have stale ones; None if all are wanted."""
     if not (options["missing"] or options["stale"]):
         return None
-    from athumb_storage.audit import due
-
-    return due(rows, field, only, missing=options["missing"], stale=options["stale"], since=options["since"])
+    chosen = {name: options[name] for name in ("missing", "stale", "since")}
+    return due(field, only=only, rows=rows, **chosen)
