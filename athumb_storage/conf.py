@@ -50,7 +50,7 @@ def pixels_in_flight() -> int | None:
 @lru_cache
 def prune_prefixes() -> tuple[str, ...]:
     """`ATHUMB_PRUNE_PREFIXES`: where `athumb_audit --prune` may remove something, such as "s3://media/products/"."""
-    prefixes = _strings("ATHUMB_PRUNE_PREFIXES")
+    prefixes = _strings("ATHUMB_PRUNE_PREFIXES", getattr(settings, "ATHUMB_PRUNE_PREFIXES", ()))
     for prefix in prefixes:
         if not prefix.endswith("/") or not prefix.startswith(("s3://", "/")) or len(prefix) <= len("s3://"):
             wanted = '"s3://bucket/folder/" or "/absolute/folder/" is wanted, with a slash at its end'
@@ -62,14 +62,14 @@ def prune_prefixes() -> tuple[str, ...]:
 def files_in_use() -> tuple[Callable[[Any], Iterable[str]], ...]:
     """`ATHUMB_FILES_IN_USE`: what gives the names of files in a storage that are in use without a field."""
     try:
-        return tuple(import_string(path) for path in _strings("ATHUMB_FILES_IN_USE"))
+        paths = _strings("ATHUMB_FILES_IN_USE", getattr(settings, "ATHUMB_FILES_IN_USE", ()))
+        return tuple(map(import_string, paths))
     except ImportError as error:
         raise ImproperlyConfigured(f"ATHUMB_FILES_IN_USE: {error}") from error
 
 
-def _strings(setting: str) -> tuple[str, ...]:
-    """A setting that is a list of strings."""
-    values: Any = getattr(settings, setting, ())
+def _strings(setting: str, values: Any) -> tuple[str, ...]:
+    """The values of a setting that is a list of strings."""
     if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
         raise ImproperlyConfigured(f"{setting} is {values!r}; a list of strings is wanted")
     return tuple(values)

@@ -39,7 +39,7 @@ import athumb_storage
 from athumb_storage import Thumb, fields, storages
 from athumb_storage.fields import ThumbsFieldFile, ThumbsFieldMixin
 from athumb_storage.formats import MIME_TYPES
-from athumb_storage.management.commands.athumb_regen_field import Command
+from athumb_storage.management.commands import athumb_audit, athumb_regen_field
 from athumb_storage.naming import NAMINGS
 from athumb_storage.specs import Variant
 from athumb_storage.storages import S3ThumbnailStorage
@@ -593,14 +593,17 @@ class TestReference:
         ids = sorted(set(re.findall(r'id="(athumb_storage\.\w+)"', source)))
         assert sorted(first_column("docs/reference.md", "System checks")) == ids
 
-    def test_options_of_the_command(self):
-        parser = Command().create_parser("manage.py", "athumb_regen_field")
+    @pytest.mark.parametrize(
+        ("module", "heading"), [(athumb_regen_field, "Command"), (athumb_audit, "Command of the audit")]
+    )
+    def test_options_of_the_commands(self, module, heading):
+        parser = module.Command().create_parser("manage.py", module.__name__)
         common = {"--help", "--version", "--verbosity", "--settings", "--pythonpath", "--traceback", "--no-color"}
         common |= {"--force-color", "--skip-checks"}
         own = {
             option for action in parser._actions for option in action.option_strings if option.startswith("--")
         } - common
-        documented = first_column("docs/reference.md", "Command")
+        documented = [option for row in table_of("docs/reference.md", heading) for option in words(row[0])]
         assert {option.split()[0] for option in documented} == own
 
     def test_libraries_of_the_template_tag(self):

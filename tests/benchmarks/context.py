@@ -23,6 +23,7 @@ GROUPS = (
     "quality",
     "variants",
     "motion",
+    "audit",
 )
 
 
@@ -65,6 +66,8 @@ class Context:
             return [replace(self, custom_domain="cdn.example.com")]
         if self.group == "memory":  # the peak of a process rises only once
             return [replace(self, subject=f"{size}, {who}") for size in ("12 MP", "48 MP") for who in ("ours", "plain")]
+        if self.group == "audit":  # what fills the bucket would count for the peak
+            return [replace(self, subject=subject) for subject in ("fill", "audit")]
         if self.group == "motion":
             return [replace(self, subject=subject) for subject in ("time", "ours", "vips")]
         return [self]
