@@ -4,7 +4,8 @@ from athumb_storage.audit.dueness import due
 from athumb_storage.audit.inventory import Inventory
 from athumb_storage.audit.pruning import REMOVED, Pruning, refuse_to_prune
 from athumb_storage.audit.reconciling import KINDS, Audit, Finding, Total, audited, stored_at
-from athumb_storage.audit.scope import Scope
+from athumb_storage.audit.rows import file_columns
+from athumb_storage.audit.scope import Scope, has_thumbs
 
 __all__ = [
     "KINDS",
@@ -17,6 +18,8 @@ __all__ = [
     "Total",
     "audited",
     "due",
+    "file_columns",
+    "has_thumbs",
     "refuse_to_prune",
     "stored_at",
 ]

@@ -97,8 +97,8 @@ class FileColumn:
         return AuditError(f"{self}: {why}")
 
 
-def file_columns() -> list[FileColumn]:
-    """All there are. A model that is not managed counts where its table is.
+def file_columns(database: str | None = None) -> list[FileColumn]:
+    """All there are, by default in all databases. A model that is not managed counts where its table is.
 
     Raises:
         DatabaseError: a database cannot be asked which tables it has.
@@ -109,7 +109,7 @@ def file_columns() -> list[FileColumn]:
         if not (model._meta.proxy or model._meta.swapped)
         for field in model._meta.local_concrete_fields
         if isinstance(field, models.FileField)
-        for alias in connections
+        for alias in ([database] if database else connections)
         if router.allow_migrate_model(alias, model) and _is_there(model, alias)
     ]
 

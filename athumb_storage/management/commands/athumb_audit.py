@@ -7,16 +7,13 @@ import sys
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from django.apps import apps
-from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import models
-from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 
 from athumb_storage.audit import (
     KINDS,
@@ -27,10 +24,12 @@ from athumb_storage.audit import (
     Scope,
     Total,
     audited,
+    has_thumbs,
     refuse_to_prune,
     stored_at,
 )
 from athumb_storage.exceptions import AthumbError
+from athumb_storage.management.arguments import named_field, named_model, since
 from athumb_storage.storages.journal import is_of_storing
 
 MISSING: Final = 3
@@ -53,7 +52,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--format", choices=("text", "json"), default="text", help="text, or one JSON object")
         parser.add_argument("--list", action="store_true", help="name every file")
-        parser.add_argument("--since", type=_time, metavar="TIME", help="thumbs stored before this are stale")
+        parser.add_argument("--since", type=since, metavar="TIME", help="thumbs stored before this are stale")
         parser.add_argument(
             "--inventory",
             type=Path,
@@ -176,60 +175,27 @@ def _leave(totals: dict[str, Total]) -> None:
         raise CommandError(f"Nothing is missing: {found}.", returncode=LEFT_OVER)
 
 
-def _time(text: str) -> datetime:
-    try:
-        moment = parse_datetime(text)
-        day = parse_date(text) if moment is None else None
-    except ValueError as error:
-        raise CommandError(f"--since: {error}") from error
-    if moment is None:
-        if day is None:
-            raise CommandError(f"--since: {text!r} is no time such as 2026-01-31 or 2026-01-31T12:00:00Z.")
-        moment = datetime.combine(day, time.min)
-    return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
-
-
 def _fields(words: list[str]) -> list[models.FileField] | None:
     """What the command line names: a model and its fields, then perhaps another; a model alone is all of its fields."""
     named: list[tuple[type[models.Model], list[str]]] = []
     for word in words:
         if "." in word:
-            named.append((_model(word), []))
+            named.append((named_model(word), []))
         elif named:
             named[-1][1].append(word)
         else:
             raise CommandError(f"{word!r} is no model: write app_label.Model, such as store.Product.")
-    fields = [field for model, names in named for field in (_named(model, names) if names else _all(model))]
+    fields = [
+        field
+        for model, names in named
+        for field in ([named_field(model, name) for name in names] if names else _all(model))
+    ]
     return fields if words else None
-
-
-def _model(label: str) -> type[models.Model]:
-    try:
-        return apps.get_model(label)
-    except (LookupError, ValueError) as error:
-        raise CommandError(f"There is no model {label!r}: {error}") from error
-
-
-def _named(model: type[models.Model], names: list[str]) -> list[models.FileField]:
-    fields = []
-    for name in names:
-        try:
-            field = model._meta.get_field(name)
-        except FieldDoesNotExist as error:
-            raise CommandError(str(error)) from error
-        if not isinstance(field, models.FileField) or not _has_thumbs(field):
-            raise CommandError(f"{model._meta.label}.{name} is no file field with thumbs.")
-        fields.append(field)
-    return fields
 
 
 def _all(model: type[models.Model]) -> list[models.FileField]:
     fields = [field for field in model._meta.concrete_fields if isinstance(field, models.FileField)]
-    with_thumbs = [field for field in fields if _has_thumbs(field)]
+    with_thumbs = [field for field in fields if has_thumbs(field.storage)]
     if not with_thumbs:
         raise CommandError(f"{model._meta.label} has no field with thumbs.")
     return with_thumbs
-
-
-def _has_thumbs(field: models.FileField) -> bool:
-    return hasattr(field.storage, "list_files") and bool(getattr(field.storage, "thumbs", None))

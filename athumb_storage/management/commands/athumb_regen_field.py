@@ -7,17 +7,14 @@ from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from datetime import datetime, time
 from typing import Any
 
 from django.core.exceptions import FieldError, ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, models
-from django.utils.dateparse import parse_date, parse_datetime
-from django.utils.timezone import is_naive, make_aware
 
 from athumb_storage.audit import due
-from athumb_storage.management.fields import fields_with_thumbs, named_field, named_model, named_thumbs
+from athumb_storage.management.arguments import fields_with_thumbs, named_field, named_model, named_thumbs, since
 from athumb_storage.management.progress import Progress, counted
 from athumb_storage.management.records import Checkpoint, Report
 from athumb_storage.regeneration import WORKERS, Outcome, Result, regenerate
@@ -43,7 +40,9 @@ class Command(BaseCommand):
             action="store_true",
             help="only thumbs from before a change: told by fingerprints, else older than --since or their original",
         )
-        what.add_argument("--since", metavar="TIME", help="with --stale: when thumbs were changed, as 2026-01-31T12:00")
+        what.add_argument(
+            "--since", type=since, metavar="TIME", help="with --stale: when thumbs were changed, as 2026-01-31T12:00"
+        )
         rows = parser.add_argument_group("for which rows")
         rows.add_argument("--pk", action="append", help="only the row with this primary key; may be repeated")
         rows.add_argument("--start-pk", metavar="PK", help="only rows from this primary key on")
@@ -75,7 +74,6 @@ class Command(BaseCommand):
             raise CommandError("--workers: at least one is needed.")
         if options["since"] and not options["stale"]:
             raise CommandError("--since goes with --stale.")
-        options["since"] = _since(options["since"])
         fields = _fields(options)
         chosen = {name: options[name] for name in _CHOICES}
         checkpoint = Checkpoint(options["checkpoint"], {"fields": [_label(*each) for each in fields], **chosen})
@@ -137,7 +135,7 @@ def _fields(options: dict[str, Any]) -> list[tuple[type[models.Model], models.Fi
         narrow = [name for name in ("model", "field", "thumb", "pk", "start_pk", "filter") if options[name] is not None]
         if narrow:
             raise CommandError(f"--all takes every field, so {narrow[0].replace('_', '-')} cannot be given with it.")
-        return fields_with_thumbs()
+        return fields_with_thumbs(options["database"])
     if options["field"] is None:
         raise CommandError("Which field? Write app_label.Model and the field's name, or --all.")
     model = named_model(options["model"])
@@ -183,20 +181,6 @@ def _lookup(text: str) -> dict[str, Any]:
     if lookup.endswith("__isnull"):
         return {lookup: {"true": True, "false": False}.get(value.lower(), value)}
     return {lookup: value}
-
-
-def _since(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = parse_datetime(text)
-        day = parse_date(text) if moment is None else None
-    except ValueError as error:
-        raise CommandError(f"--since {text}: {error}") from error
-    moment = datetime.combine(day, time()) if day else moment
-    if moment is None:
-        raise CommandError(f"--since {text}: write a time such as 2026-01-31 or 2026-01-31T12:00.")
-    return make_aware(moment) if is_naive(moment) else moment
 
 
 def _due(

@@ -1,14 +1,18 @@
-"""The model and the field that a command is told."""
+"""What a command is told: a model, a field, thumbs, a time."""
 
 from __future__ import annotations
 
+from datetime import datetime, time
 from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.core.management.base import CommandError
 from django.db import models
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.timezone import is_naive, make_aware
 
+from athumb_storage.audit import file_columns, has_thumbs
 from athumb_storage.exceptions import UnknownThumb
 
 
@@ -42,15 +46,9 @@ def named_field(model: type[models.Model], name: str) -> models.FileField:
     return field
 
 
-def fields_with_thumbs() -> list[tuple[type[models.Model], models.FileField]]:
-    """All of the project, each with the model whose table has it."""
-    return [
-        (model, field)
-        for model in apps.get_models(include_auto_created=True)
-        if not model._meta.proxy
-        for field in model._meta.local_concrete_fields
-        if isinstance(field, models.FileField) and getattr(field.storage, "thumbs", None)
-    ]
+def fields_with_thumbs(database: str) -> list[tuple[type[models.Model], models.FileField]]:
+    """All that have rows in this database, each with the model whose table has it."""
+    return [(each.model, each.field) for each in file_columns(database) if has_thumbs(each.storage)]
 
 
 def named_thumbs(field: Any, names: list[str] | None) -> list[str] | None:
@@ -65,3 +63,20 @@ def named_thumbs(field: Any, names: list[str] | None) -> list[str] | None:
         return [thumb for name in names for thumb in field.storage.thumbs.names_of(name)]
     except UnknownThumb as error:
         raise CommandError(str(error)) from error
+
+
+def since(text: str) -> datetime:
+    """The time or day that is given as `--since`, in the project's time zone unless it says another.
+
+    Raises:
+        CommandError: it is none.
+    """
+    try:
+        found = parse_datetime(text)
+        day = parse_date(text) if found is None else None
+    except ValueError as error:
+        raise CommandError(f"--since {text}: {error}") from error
+    found = datetime.combine(day, time.min) if day else found
+    if found is None:
+        raise CommandError(f"--since {text}: write a time such as 2026-01-31 or 2026-01-31T12:00.")
+    return make_aware(found) if is_naive(found) else found
