@@ -17,7 +17,7 @@ from typing import Any, Final
 from athumb_storage.exceptions import AuditError
 from athumb_storage.storages.listing import StoredFile
 
-_BATCH: Final = 5000
+_BATCH: Final = 1000
 """How many rows are inserted at once."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,9 +27,9 @@ PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA temp_store = FILE;
-PRAGMA cache_size = -8192;
+PRAGMA cache_size = -4096;
 """
-"""A file that nobody reads again needs no journal; 8 MiB of it are kept in memory."""
+"""A file that nobody reads again needs no journal; 4 MiB of it are kept in memory."""
 
 _TABLES: Final = """
 CREATE TABLE listed (place INTEGER, key BLOB, size INTEGER, modified INTEGER, etag TEXT);

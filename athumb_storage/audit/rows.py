@@ -18,7 +18,7 @@ from athumb_storage.audit.places import Place, place_of
 from athumb_storage.exceptions import AuditError
 from athumb_storage.rows import by_pk
 
-PAGE: Final = 5000
+PAGE: Final = 2000
 """How many rows are fetched at once."""
 
 _MOST_NAMES: Final = 400

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from xml.etree import ElementTree
 
+_ROOT: Final = "ListBucketResult"
 _ENTRY: Final = "Contents"
 
 
@@ -34,8 +35,6 @@ _TEXT: Final[dict[str, Callable[[str], object]]] = {
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
 """
 
-_OWNER: Final = frozenset({"DisplayName", "ID"})
-
 
 def parse_page(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
     """Take the objects out of a page of ListObjectsV2 before botocore parses it, and give them as botocore would.
@@ -47,10 +46,10 @@ def parse_page(response_dict: dict[str, Any], customized_response_dict: dict[str
         return
     try:
         root = _root_of(response_dict["body"])
-        namespace = root.tag.rpartition("}")[0]
-        tag = f"{namespace}}}{_ENTRY}" if namespace else _ENTRY
-        start = len(tag) - len(_ENTRY)
-        entries = [_parsed(element, start) for element in root if element.tag == tag]
+        namespace = root.tag[: -len(_ROOT)]
+        tag = namespace + _ENTRY
+        known = {namespace + name: (name, convert) for name, convert in _TEXT.items()}
+        entries = [_parsed(element, known) for element in root if element.tag == tag]
     except (ElementTree.ParseError, ValueError, OverflowError):
         return
     if entries:
@@ -63,43 +62,39 @@ def _root_of(body: bytes) -> ElementTree.Element:
     parser = ElementTree.XMLParser(encoding="utf-8")  # noqa: S314, as botocore's own, which would read it otherwise
     parser.feed(body)
     root = parser.close()
-    if not root.tag.endswith("ListBucketResult"):
+    if not root.tag.endswith(_ROOT):
         raise _Unexpected(root.tag)
     return root
 
 
-def _parsed(element: ElementTree.Element, start: int) -> dict[str, Any]:
+def _parsed(element: ElementTree.Element, known: dict[str, tuple[str, Callable[[str], object]]]) -> dict[str, Any]:
     """An object's element as botocore would parse it.
 
     Args:
         element: it.
-        start: how long the namespace is that tags begin with.
+        known: what its children may be, by their tags.
     """
     entry: dict[str, Any] = {}
     for child in element:
-        name = child.tag[start:]
-        convert = _TEXT.get(name)
-        if name == "ChecksumAlgorithm":  # may be there several times
-            entry.setdefault(name, []).append(_text(child))
-        elif name in entry:
-            raise _Unexpected(name)
-        elif convert is not None:
-            entry[name] = convert(_text(child))
-        elif name == "Owner":
-            entry[name] = _owner(child, start)
+        found = known.get(child.tag)
+        if found is not None:
+            name, convert = found
+            if name in entry or len(child):
+                raise _Unexpected(name)
+            entry[name] = convert(child.text or "")
+            continue
+        name = child.tag.rpartition("}")[2]
+        if name == "ChecksumAlgorithm" and not len(child):  # may be there several times
+            entry.setdefault(name, []).append(child.text or "")
+        elif name == "Owner" and name not in entry:
+            entry[name] = _owner(child)
         else:
             raise _Unexpected(name)
     return entry
 
 
-def _owner(element: ElementTree.Element, start: int) -> dict[str, str]:
-    owner = {child.tag[start:]: _text(child) for child in element}
-    if len(owner) != len(element) or not owner.keys() <= _OWNER:
+def _owner(element: ElementTree.Element) -> dict[str, str]:
+    owner = {child.tag.rpartition("}")[2]: child.text or "" for child in element if not len(child)}
+    if len(owner) != len(element) or not owner.keys() <= {"DisplayName", "ID"}:
         raise _Unexpected("Owner")
     return owner
-
-
-def _text(element: ElementTree.Element) -> str:
-    if len(element):
-        raise _Unexpected(element.tag)
-    return element.text or ""

@@ -216,9 +216,9 @@ class TestCosts:
         assert requests_sent == []
 
     def test_a_query_for_a_page_of_rows(self, photos, django_assert_num_queries):
-        Photo.objects.bulk_create(Photo(image=f"{number}.jpg") for number in range(6000))
+        Photo.objects.bulk_create(Photo(image=f"{number}.jpg") for number in range(3000))
         with django_assert_num_queries(2):
-            assert len(missing(only=["small"])) == 6000
+            assert len(missing(only=["small"])) == 3000
 
     @pytest.mark.parametrize("is_read", [True, False])
     def test_the_temporary_file_is_gone(self, photos, tmp_path, monkeypatch, is_read):
