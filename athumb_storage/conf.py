@@ -19,6 +19,9 @@ from athumb_storage.thumbsets import ThumbSet
 PIXELS_IN_FLIGHT: Final = 48_000_000
 """Four photos of 12 megapixels, which take up to 9 bytes a pixel."""
 
+LEASE_SECONDS: Final = 120.0
+"""Four times what a thumb set may take by its `time_budget`."""
+
 generation = 0
 """Grows whenever thumbs are defined anew, so that what was found before is looked up again."""
 
@@ -76,6 +79,15 @@ def _strings(setting: str, values: Any) -> tuple[str, ...]:
 
 
 @lru_cache
+def lease_seconds() -> float:
+    """`ATHUMB_LEASE_SECONDS`: for how long a worker of a run has a range without a row being done."""
+    seconds: Any = getattr(settings, "ATHUMB_LEASE_SECONDS", LEASE_SECONDS)
+    if type(seconds) not in (int, float) or not 0 < seconds < 1e6:
+        raise ImproperlyConfigured(f"ATHUMB_LEASE_SECONDS is {seconds!r}; a positive number is wanted")
+    return float(seconds)
+
+
+@lru_cache
 def cache_buster() -> str:
     """`MEDIA_CACHE_BUSTER` as a query string, such as "cbust=42"; "" if there is none."""
     value = getattr(settings, "MEDIA_CACHE_BUSTER", "")
@@ -89,6 +101,8 @@ def _read_again(*, setting: str, **_: Any) -> None:
         thumbs_changed()
     elif setting == "ATHUMB_PIXELS_IN_FLIGHT":
         pixels_in_flight.cache_clear()
+    elif setting == "ATHUMB_LEASE_SECONDS":
+        lease_seconds.cache_clear()
     elif setting == "MEDIA_CACHE_BUSTER":
         cache_buster.cache_clear()
     elif setting == "ATHUMB_PRUNE_PREFIXES":

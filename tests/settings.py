@@ -19,6 +19,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "athumb_storage",
     "athumb_storage.contrib.admin",
+    "athumb_storage.distributed",
     "tests.shop",
     "tests.stock",
     "gallery",

@@ -1,0 +1,59 @@
+"""What the command `athumb_regen_field` calls for `--enqueue`. It can be imported where the app is not installed."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import apps
+from django.core.management.base import CommandError
+from django.db import models
+
+from athumb_storage.distributed.errors import RunError
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """The options of a command that can start a run."""
+    parser.add_argument("--enqueue", action="store_true", help="start a run that the workers of a task engine share")
+    parser.add_argument("--tasks", type=positive, metavar="N", help="with --enqueue: how many tasks to start with")
+    parser.add_argument("--queue", metavar="NAME", help="with --enqueue: the queue for them")
+    parser.add_argument("--backend", metavar="ALIAS", help="with --enqueue: their backend, of the setting TASKS")
+
+
+def enqueue(
+    rows: models.QuerySet[Any],
+    field: models.FileField,
+    only: Sequence[str] | None,
+    options: dict[str, Any],
+    listed: Any = None,
+) -> str:
+    """Start a run as the options say; what there is to tell.
+
+    Args:
+        rows: all rows of the model, or those that were chosen.
+        field: the file field.
+        only: the thumb names wanted; None is all.
+        options: those of the command, among them the four of `add_options`.
+        listed: primary keys of rows, each with the thumb names wanted of it; None is all `rows`.
+
+    Raises:
+        CommandError: the app is not installed, or no run can be started.
+    """
+    if not apps.is_installed("athumb_storage.distributed"):
+        raise CommandError('--enqueue needs "athumb_storage.distributed" in INSTALLED_APPS, and its migration.')
+    from athumb_storage.distributed import runs
+
+    chosen = {name: options[name] for name in ("tasks", "queue", "backend")}
+    try:
+        run = runs.start(rows, field, only, listed=listed, **chosen)
+    except RunError as error:
+        raise CommandError(str(error)) from error
+    return f"Run {run.pk} is started: `manage.py athumb_runs {run.pk}` shows how far it is."
+
+
+def positive(text: str) -> int:
+    """A number above 0, as an argument of a command."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is no number above 0")
+    return int(text)

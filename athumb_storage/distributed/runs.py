@@ -1,0 +1,110 @@
+"""Runs: start one, take it up again, stop it. What a task does with it is in `working`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.db import models, router, transaction
+
+from athumb_storage.distributed import engines
+from athumb_storage.distributed.errors import RunError
+from athumb_storage.distributed.models import Range, Run
+from athumb_storage.distributed.rows import Key, Listed, cut, cut_listed, in_batches
+from athumb_storage.distributed.targets import Target
+
+MAX_TASKS: Final = 16
+"""How many tasks a run is started with unless it is said. More than there are workers do no harm."""
+
+
+def start(
+    rows: models.QuerySet[Any],
+    field: models.FileField,
+    only: Sequence[str] | None = None,
+    *,
+    listed: Listed | None = None,
+    tasks: int | None = None,
+    backend: str | None = None,
+    queue: str | None = None,
+) -> Run:
+    """Start a run: the thumbs of these rows are made again by tasks, as soon as the transaction is committed.
+
+    Args:
+        rows: the rows, of the field's model or one derived from it, in the database that they are in.
+        field: a file field on a storage that makes thumbs.
+        only: the thumb names wanted; None is all.
+        listed: primary keys of rows, each with the thumb names wanted of it; None is all `rows`.
+        tasks: how many tasks to start with; None is as many as there are ranges, up to 16.
+        backend: the alias of the task backend in the setting `TASKS`; None is "default", or the first.
+        queue: the queue of the backend; None is "default", or its first.
+
+    Raises:
+        RunError: there is no such backend or queue, no run can have these rows, or the backend ran the tasks at once
+            and they failed.
+    """
+    key = Key(rows.model)
+    alias = engines.default_alias() if backend is None else backend
+    run = Run(
+        model=rows.model._meta.label,
+        field=field.name,
+        database=rows.db,
+        only=None if only is None else list(only),
+        fingerprint=Target(rows.model, field).fingerprint,
+        backend=alias,
+        queue=engines.queue_of(alias, queue),
+    )
+    with transaction.atomic(using=router.db_for_write(Run)):
+        run.save()
+        for ranges in in_batches(cut(rows) if listed is None else cut_listed(listed, key), run):
+            Range.objects.bulk_create(ranges)
+        _enqueue(run, tasks)
+    return run
+
+
+def resume(run_id: int, tasks: int | None = None) -> Run:
+    """Enqueue the tasks of a run again, also of one that was cancelled.
+
+    Raises:
+        RunError: there is no such run, it is finished, or it is for other thumbs than the code here has.
+    """
+    run = get(run_id)
+    if run.state == Run.State.FINISHED:
+        raise RunError(f"Run {run} is finished.")
+    if Target.of(run) is None:
+        raise RunError(f"Run {run} is for other thumbs than the code here has: start a new one.")
+    Run.objects.filter(pk=run.pk).update(state=Run.State.UNDERWAY)
+    run.refresh_from_db()
+    _enqueue(run, tasks)
+    return run
+
+
+def cancel(run_id: int) -> Run:
+    """Stop a run; who works on a range stops at the next row.
+
+    Raises:
+        RunError: there is no such run.
+    """
+    run = get(run_id)
+    with transaction.atomic(using=router.db_for_write(Run)):
+        if Run.objects.filter(pk=run.pk).exclude(state=Run.State.FINISHED).update(state=Run.State.CANCELLED):
+            Range.objects.filter(run=run, finished=False).update(owner="", lease=None)
+    run.refresh_from_db()
+    return run
+
+
+def get(run_id: int) -> Run:
+    """The run.
+
+    Raises:
+        RunError: there is none of this number.
+    """
+    run = Run.objects.filter(pk=run_id).first()
+    if run is None:
+        raise RunError(f"There is no run {run_id}.")
+    return run
+
+
+def _enqueue(run: Run, tasks: int | None) -> None:
+    unfinished = Range.objects.filter(run=run, finished=False)[: tasks or MAX_TASKS].count()
+    count = 1 if engines.is_immediate(run.backend) else tasks or unfinished
+    engines.enqueue(run, count=max(1, count))
