@@ -20,15 +20,15 @@ SLEEP: Final = 1.0
 """Seconds that a task waits at a time where it has to wait itself."""
 
 
-def backends() -> Any:
-    """The backends of the setting `TASKS`, by alias.
+def api() -> Any:
+    """The module of the API for tasks, which has the backends of the setting `TASKS`.
 
     Raises:
         RunError: there is no API for tasks.
     """
     name = "django.tasks" if django.VERSION >= (6, 0) else "django_tasks"
     try:
-        return import_module(name).task_backends
+        return import_module(name)
     except ImportError as error:
         raise RunError(
             f"Django {django.get_version()} has no tasks of its own, and the package for them cannot be imported"
@@ -42,7 +42,7 @@ def backend_of(alias: str) -> Any:
     Raises:
         RunError: there is none.
     """
-    handler = backends()
+    handler = api().task_backends
     try:
         return handler[alias]
     except handler.exception_class as error:
@@ -51,7 +51,7 @@ def backend_of(alias: str) -> Any:
 
 def default_alias() -> str:
     """The alias that is taken if none is named."""
-    aliases = list(backends().settings)
+    aliases = list(api().task_backends.settings)
     return "default" if "default" in aliases else aliases[0]
 
 
@@ -76,12 +76,12 @@ def is_immediate(alias: str) -> bool:
 
 def task_of(function: Callable[[int], None], alias: str) -> Any:
     """The function as a task of a backend, which has a class of its own for them."""
-    return backend_of(alias).task_class(func=function, backend=alias, queue_name=queue_of(alias))
+    return api().task(backend=alias, queue_name=queue_of(alias))(function)
 
 
 def task(function: Callable[[int], None]) -> Any:
     """Makes a function a task of every backend, by which some make it known to their workers; gives the default's."""
-    tasks = {alias: task_of(function, alias) for alias in backends().settings}
+    tasks = {alias: task_of(function, alias) for alias in api().task_backends.settings}
     return tasks[default_alias()]
 
 

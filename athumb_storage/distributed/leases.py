@@ -65,7 +65,7 @@ def move(part: Range, row: str, result: Result, attempts: int = 0) -> bool:
         )
         if is_mine and failed:
             _note(part.run, row, result)
-    part.cursor = row
+    part.cursor, part.attempts = row, attempts
     return is_mine
 
 
@@ -75,8 +75,8 @@ def finish(part: Range) -> None:
 
 
 def give_back(part: Range) -> None:
-    """Leave a range to others, as if it had not been claimed."""
-    _update(part, owner="", lease=None, attempts=F("attempts") - 1)
+    """Leave a range to others, as if it had not been claimed since the cursor moved."""
+    _update(part, owner="", lease=None, attempts=max(0, part.attempts - 1))
 
 
 def seconds_left(run: Run) -> float | None:

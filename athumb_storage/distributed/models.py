@@ -100,4 +100,4 @@ class Failure(models.Model):
     objects: ClassVar[models.Manager[Failure]] = PrimaryManager()
 
     def __str__(self) -> str:
-        return f"{self.name!r} (row {self.row}): {self.reason}"
+        return f"{self.name!r} (row {self.row!r}): {self.reason}"

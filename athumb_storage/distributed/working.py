@@ -66,7 +66,7 @@ def _turn(run: Run) -> float | None:
 
 def _work_through(part: Range, target: Target) -> None:
     key = Key(target.model)
-    tries = TRIES if _is_alone(part) else 0  # what is done one at a time stays so, or each row would be tried so often
+    tries = TRIES + 1 if _is_alone(part) else 0  # what is done one at a time stays so, up to the row that is looked for
     with closing(_results(part, target)) as results:
         for result in results:
             if not leases.move(part, key.to_text(result.pk), result, tries):

@@ -1,5 +1,7 @@
 """A small shop: every way to put thumbs on a file."""
 
+import uuid
+
 from django.core.files.storage import Storage, storages
 from django.db import models
 
@@ -136,3 +138,15 @@ class Story(models.Model):
             ("fit", {"size": (50, 50), "format": ("WEBP", "PNG")}),
         ),
     )
+
+
+class Label(models.Model):
+    """Its rows have texts for primary keys."""
+
+    code = models.CharField(max_length=50, primary_key=True)
+    image = ImageWithThumbsField(upload_to="labels", thumbs={"small": {"size": (20, 20)}})
+
+
+class Scan(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    image = ImageWithThumbsField(upload_to="scans", thumbs={"small": {"size": (20, 20)}})

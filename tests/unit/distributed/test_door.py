@@ -1,0 +1,61 @@
+"""What the command that makes thumbs again needs, to start a run instead."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError
+
+from athumb_storage.distributed import door
+from athumb_storage.distributed.models import Run
+from tests.shop.models import Product
+from tests.unit.distributed.conftest import IMAGE
+
+pytestmark = pytest.mark.django_db
+
+
+def options(*arguments):
+    parser = ArgumentParser()
+    door.add_options(parser)
+    return vars(parser.parse_args(arguments))
+
+
+def test_options_are_those_of_the_run(queue, committed):
+    Product.objects.create(image="x.jpg")
+    given = options("--enqueue", "--tasks", "3", "--queue", "slow", "--backend", "thumbs")
+    told = committed(door.enqueue, Product.objects.all(), IMAGE, ["large"], given)
+    run = Run.objects.get()
+    assert told == f"Run {run.pk} is started: `manage.py athumb_runs {run.pk}` shows how far it is."
+    assert (run.backend, run.queue, run.only) == ("thumbs", "slow", ["large"])
+
+
+def test_without_them_it_has_its_own(committed):
+    committed(door.enqueue, Product.objects.all(), IMAGE, None, options())
+    assert Run.objects.get().queue == "default"
+
+
+def test_rows_that_are_listed(committed):
+    pks = [Product.objects.create(image="x.jpg").pk for _ in range(2)]
+    committed(door.enqueue, Product.objects.all(), IMAGE, None, options(), [(pks[1], ["large"])])
+    part = Run.objects.get().ranges.get()
+    assert (part.listed, part.only) == ([str(pks[1])], ["large"])
+
+
+def test_where_the_app_is_not_installed(monkeypatch):
+    monkeypatch.setattr(apps, "is_installed", lambda name: name != "athumb_storage.distributed")
+    with pytest.raises(CommandError, match=r'"athumb_storage\.distributed" in INSTALLED_APPS'):
+        door.enqueue(Product.objects.all(), IMAGE, None, options())
+
+
+def test_what_cannot_be_started():
+    with pytest.raises(CommandError, match="no task backend 'elsewhere'"):
+        door.enqueue(Product.objects.all(), IMAGE, None, options("--backend", "elsewhere"))
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "", "many", "1.5"])
+def test_numbers(text):
+    with pytest.raises(ArgumentTypeError):
+        door.positive(text)
+    assert door.positive("12") == 12
