@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db import router, transaction
+from django.db import DatabaseError, connections, router, transaction
 from django.db.models import DurationField, ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 
@@ -14,8 +18,16 @@ from athumb_storage import conf
 from athumb_storage.distributed.models import Failure, Range, Run
 from athumb_storage.regeneration import Outcome, Result
 
+logger = logging.getLogger("athumb_storage")
+
 LOOKED_AT: Final = 16
 """How many free ranges a worker looks at at once: others may be faster at the first."""
+
+BEATS: Final = 3
+"""How often a lease is moved on before it would end, where a row takes long."""
+
+LONGEST: Final = 10
+"""How many leases one row may take before others try."""
 
 
 def claim(run: Run) -> Range | None:
@@ -67,6 +79,36 @@ def move(part: Range, row: str, result: Result, attempts: int = 0) -> bool:
             _note(part.run, row, result)
     part.cursor, part.attempts = row, attempts
     return is_mine
+
+
+@contextmanager
+def kept(part: Range) -> Iterator[None]:
+    """Move the lease on while one row takes long, as it does where a storage is out of reach: up to ten times.
+
+    By a thread of its own, which a worker that is killed has no more.
+    """
+    is_over = threading.Event()
+    thread = threading.Thread(target=_keep, args=(part, is_over), name="athumb-lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def _keep(part: Range, is_over: threading.Event) -> None:
+    cursor, beats = part.cursor, 0
+    while not is_over.wait(conf.lease_seconds() / BEATS):
+        cursor, beats = part.cursor, beats + 1 if part.cursor == cursor else 1
+        if beats > BEATS * LONGEST:
+            continue
+        try:
+            _update(part, lease=_lease_end())
+        except DatabaseError:
+            logger.exception("The lease of range %s could not be moved on.", part)
+        finally:
+            connections.close_all()  # those of this thread
 
 
 def finish(part: Range) -> None:

@@ -31,6 +31,8 @@ class Run(models.Model):
     """The alias of the database that has the rows."""
     only = models.JSONField(null=True)
     """The thumb names wanted; None is all."""
+    workers = models.PositiveIntegerField(null=True)
+    """How many originals each task works on at once; None is what its machine has the cores for."""
     fingerprint = models.CharField(max_length=64)
     """That of the thumb set: a worker whose code has another leaves the run alone."""
     backend = models.CharField(max_length=255)

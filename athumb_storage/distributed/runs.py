@@ -23,6 +23,7 @@ def start(
     only: Sequence[str] | None = None,
     *,
     listed: Listed | None = None,
+    workers: int | None = None,
     tasks: int | None = None,
     backend: str | None = None,
     queue: str | None = None,
@@ -34,6 +35,7 @@ def start(
         field: a file field on a storage that makes thumbs.
         only: the thumb names wanted; None is all.
         listed: primary keys of rows, each with the thumb names wanted of it; None is all `rows`.
+        workers: how many originals each task works on at once; None is what its machine has the cores for.
         tasks: how many tasks to start with; None is as many as there are ranges, up to 16.
         backend: the alias of the task backend in the setting `TASKS`; None is "default", or the first.
         queue: the queue of the backend; None is "default", or its first.
@@ -49,6 +51,7 @@ def start(
         field=field.name,
         database=rows.db,
         only=None if only is None else list(only),
+        workers=workers,
         fingerprint=Target(rows.model, field).fingerprint,
         backend=alias,
         queue=engines.queue_of(alias, queue),

@@ -12,7 +12,7 @@ from athumb_storage.distributed import engines, leases
 from athumb_storage.distributed.models import Range, Run
 from athumb_storage.distributed.rows import Key, rows_left
 from athumb_storage.distributed.targets import Target
-from athumb_storage.regeneration import Outcome, Result, regenerate
+from athumb_storage.regeneration import WORKERS, Outcome, Result, regenerate
 
 logger = logging.getLogger("athumb_storage")
 
@@ -67,7 +67,7 @@ def _turn(run: Run) -> float | None:
 def _work_through(part: Range, target: Target) -> None:
     key = Key(target.model)
     tries = TRIES + 1 if _is_alone(part) else 0  # what is done one at a time stays so, up to the row that is looked for
-    with closing(_results(part, target)) as results:
+    with leases.kept(part), closing(_results(part, target)) as results:
         for result in results:
             if not leases.move(part, key.to_text(result.pk), result, tries):
                 logger.info("Range %s is somebody else's now, or the run was cancelled.", part)
@@ -86,7 +86,8 @@ def _results(part: Range, target: Target) -> _Results:
         return
     if part.attempts > TRIES + TRIES_ALONE:
         yield from _passed_over(part, target)
-    yield from regenerate(rows_left(part, target.model), target.field, _wanted(part))
+    workers = part.run.workers or WORKERS
+    yield from regenerate(rows_left(part, target.model), target.field, _wanted(part), workers=workers)
 
 
 def _one_by_one(part: Range, target: Target) -> _Results:

@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
                 ("field", models.CharField(max_length=255)),
                 ("database", models.CharField(max_length=255)),
                 ("only", models.JSONField(null=True)),
+                ("workers", models.PositiveIntegerField(null=True)),
                 ("fingerprint", models.CharField(max_length=64)),
                 ("backend", models.CharField(max_length=255)),
                 ("queue", models.CharField(max_length=255)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -240,6 +242,7 @@ class TestWorkersThatDie:
         assert list(run.ranges.order_by("pk").values_list("done", "failed")) == [(2, 1), (2, 0)]
         assert [record.levelname for record in caplog.records if "Passed over" in record.message] == ["ERROR"]
         alone = [pk for pk, workers in deaths.tried if workers == 1]
+        assert {workers for _, workers in deaths.tried} == {1, working.WORKERS}
         assert alone == [products[1].pk] * 2
 
     def test_one_after_the_other(self, without_thumbs, start, work, deaths):
@@ -404,6 +407,45 @@ class TestBackendThatCannotDefer:
         (task,) = queue.tasks
         assert task.task.run_after is None
         assert slept == [engines.SLEEP]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestRowsThatTakeLong:
+    """The lease ends in a moment, and is moved on by a thread."""
+
+    @pytest.fixture(autouse=True)
+    def soon(self, settings):
+        settings.ATHUMB_LEASE_SECONDS = 0.6
+
+    def slow(self, monkeypatch, run):
+        """A row takes longer than the lease; what somebody else could have had of the run by then."""
+        regenerate, taken = working.regenerate, []
+
+        def slow(*arguments, **options):
+            time.sleep(1.5)
+            taken.append(leases.claim(run))
+            yield from regenerate(*arguments, **options)
+
+        monkeypatch.setattr(working, "regenerate", slow)
+        return taken
+
+    def test_the_lease_lasts_as_long_as_the_worker(self, without_thumbs, start, work, monkeypatch):
+        without_thumbs()
+        run = start()
+        taken = self.slow(monkeypatch, run)
+        work(run)
+        assert taken == [None]
+        assert run.ranges.get().finished
+
+    def test_but_not_for_ever(self, without_thumbs, start, work, monkeypatch):
+        monkeypatch.setattr(leases, "LONGEST", 1)
+        without_thumbs()
+        run = start()
+        taken = self.slow(monkeypatch, run)
+        work(run)
+        part = run.ranges.get()
+        assert taken == [part]
+        assert not part.finished
 
 
 def test_results_of_rows_are_taken_one_by_one(without_thumbs, start, work, monkeypatch):
