@@ -63,8 +63,7 @@ def move(part: Range, row: str, result: Result, attempts: int = 0) -> bool:
         result: what became of it.
         attempts: what the attempts are from now on.
     """
-    failed = result.outcome is Outcome.FAILED
-    counts = {"done": F("done") + 1, "generated": F("generated") + (result.outcome is Outcome.GENERATED)}
+    is_generated, is_failed = (int(result.outcome is outcome) for outcome in (Outcome.GENERATED, Outcome.FAILED))
     with transaction.atomic(using=router.db_for_write(Range)):
         is_mine = _update(
             part,
@@ -72,10 +71,11 @@ def move(part: Range, row: str, result: Result, attempts: int = 0) -> bool:
             lease=_lease_end(),
             attempts=attempts,
             moved=Now(),
-            failed=F("failed") + failed,
-            **counts,
+            done=F("done") + 1,
+            generated=F("generated") + is_generated,
+            failed=F("failed") + is_failed,
         )
-        if is_mine and failed:
+        if is_mine and is_failed:
             _note(part.run, row, result)
     part.cursor, part.attempts = row, attempts
     return is_mine

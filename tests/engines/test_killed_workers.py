@@ -1,0 +1,74 @@
+"""Real task engines with two workers, of which one is killed: every thumb is made, and none is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.engines.driver import ROWS
+
+pytestmark = pytest.mark.engines
+
+LEASE = 3
+
+
+@pytest.fixture
+def drive(new_bucket, s3_options):
+    """Has the driver do something in a project of its own; what it reports."""
+
+    def drive(scenario, **given):
+        settings = {"storage": {**s3_options, "bucket_name": new_bucket}, "lease": LEASE, **given}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "DJANGO_SETTINGS_MODULE": "tests.engines.settings",
+            "ATHUMB_ENGINE": json.dumps(settings),
+        }
+        command = [sys.executable, "-W", "ignore", "-m", "tests.engines.driver", scenario]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr
+        print(done.stdout, done.stderr)
+        return json.loads(done.stdout)
+
+    return drive
+
+
+@pytest.fixture
+def sqlite(tmp_path):
+    return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db.sqlite3"), "OPTIONS": {"timeout": 60}}
+
+
+def assert_all_is_done(report):
+    assert (report["done"], report["generated"], report["failed"]) == (ROWS, ROWS, 0)
+    assert report["wrong"] == []
+
+
+def test_django_tasks_db_on_postgresql(drive, postgresql):
+    pytest.importorskip("django_tasks_db", reason="it is in the extra `engines`, which .ci/run installs")
+    report = drive("killed", engine="db", database=postgresql)
+    assert_all_is_done(report)
+    assert report["taken over"] == 1
+
+
+def test_celery_over_redis(drive, redis_url, sqlite):
+    report = drive("killed", engine="celery", broker=redis_url, database=sqlite)
+    assert_all_is_done(report)
+    assert report["taken over"] == 1
+
+
+def test_celery_gives_the_task_of_a_killed_worker_to_another(drive, redis_url, sqlite):
+    """With the settings that the docs name, nobody has to take the run up again."""
+    report = drive("alone", engine="celery", broker=redis_url, database=sqlite)
+    assert_all_is_done(report)
+
+
+def test_a_picture_that_kills_is_passed_over(drive, redis_url, sqlite):
+    """Celery gives the task back whenever it has killed its process: by itself that would have no end."""
+    report = drive("deadly", engine="celery", broker=redis_url, database=sqlite, lease=1)
+    assert (report["done"], report["generated"], report["failed"]) == (ROWS, ROWS - 1, 1)
+    assert report["failures"] == [[report["deadly"], "ended its worker 2 times when it was alone"]]
+    assert len(report["wrong"]) == 1
