@@ -37,9 +37,12 @@ from botocore.exceptions import ClientError
 
 import athumb_storage
 from athumb_storage import Thumb, fields, storages
+from athumb_storage.distributed import runs
+from athumb_storage.distributed.management.commands import athumb_runs
 from athumb_storage.fields import ThumbsFieldFile, ThumbsFieldMixin
 from athumb_storage.formats import MIME_TYPES
 from athumb_storage.management.commands import athumb_audit, athumb_regen_field
+from athumb_storage.management.commands import athumb_regen_field
 from athumb_storage.naming import NAMINGS
 from athumb_storage.specs import Variant
 from athumb_storage.storages import S3ThumbnailStorage
@@ -598,13 +601,31 @@ class TestReference:
     )
     def test_options_of_the_commands(self, module, heading):
         parser = module.Command().create_parser("manage.py", module.__name__)
+        ("command", "heading"),
+        [
+            (athumb_regen_field.Command(), "Command"),
+            (athumb_runs.Command(), "Command for runs"),
+        ],
+    )
+    def test_options_of_commands(self, command, heading):
+        parser = command.create_parser("manage.py", "athumb")
         common = {"--help", "--version", "--verbosity", "--settings", "--pythonpath", "--traceback", "--no-color"}
         common |= {"--force-color", "--skip-checks"}
         own = {
             option for action in parser._actions for option in action.option_strings if option.startswith("--")
         } - common
         documented = [option for row in table_of("docs/reference.md", heading) for option in words(row[0])]
+        documented = first_column("docs/reference.md", heading)
         assert {option.split()[0] for option in documented} == own
+
+    def test_functions_for_runs(self):
+        public = [name for name, value in vars(runs).items() if inspect.isfunction(value) and name[0] != "_"]
+        own = [name for name in public if getattr(runs, name).__module__ == runs.__name__]
+        documented = dict(s.split("(", 1) for s in first_column("docs/reference.md", "`athumb_storage.distributed`"))
+        assert list(documented) == own
+        for name, rest in documented.items():
+            arguments = re.findall(r"(?<!\w)([a-z_]\w*)[,=)]", rest)
+            assert arguments == list(inspect.signature(getattr(runs, name)).parameters), name
 
     def test_libraries_of_the_template_tag(self):
         modules = {path.stem for path in (ROOT / "athumb_storage" / "templatetags").glob("*.py")} - {"__init__"}

@@ -11,6 +11,10 @@ from django.core.management.base import CommandError
 from django.db import models
 
 from athumb_storage.distributed.errors import RunError
+from athumb_storage.regeneration import WORKERS
+
+NOT_HERE = ("limit", "dry_run", "fail_fast", "report", "checkpoint")
+"""The options of that command which a run has no use for."""
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -34,19 +38,23 @@ def enqueue(
         rows: all rows of the model, or those that were chosen.
         field: the file field.
         only: the thumb names wanted; None is all.
-        options: those of the command, among them the four of `add_options`.
+        options: those of the command, among them `workers` and the four of `add_options`.
         listed: primary keys of rows, each with the thumb names wanted of it; None is all `rows`.
 
     Raises:
-        CommandError: the app is not installed, or no run can be started.
+        CommandError: the app is not installed, an option does not go with it, or no run can be started.
     """
     if not apps.is_installed("athumb_storage.distributed"):
         raise CommandError('--enqueue needs "athumb_storage.distributed" in INSTALLED_APPS, and its migration.')
+    for name in NOT_HERE:
+        if options.get(name):
+            raise CommandError(f"--{name.replace('_', '-')} does not go with --enqueue.")
     from athumb_storage.distributed import runs
 
     chosen = {name: options[name] for name in ("tasks", "queue", "backend")}
+    workers = None if options["workers"] == WORKERS else options["workers"]  # by default that of each machine
     try:
-        run = runs.start(rows, field, only, listed=listed, **chosen)
+        run = runs.start(rows, field, only, listed=listed, workers=workers, **chosen)
     except RunError as error:
         raise CommandError(str(error)) from error
     return f"Run {run.pk} is started: `manage.py athumb_runs {run.pk}` shows how far it is."

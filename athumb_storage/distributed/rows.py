@@ -48,7 +48,8 @@ def cut(rows: models.QuerySet[Any]) -> Iterator[Range]:
     key = Key(rows.model)
     is_choice = rows.query.where or rows.query.is_sliced or rows.query.distinct or rows.query.combinator
     if is_choice:
-        yield from cut_listed(((pk, None) for pk in rows.values_list("pk", flat=True).iterator()), key)
+        chosen = rows if rows.query.is_sliced else rows.order_by("pk")
+        yield from cut_listed(((pk, None) for pk in chosen.values_list("pk", flat=True).iterator()), key)
         return
     ordered, cursor = rows.order_by("pk").values_list("pk", flat=True), None
     while pks := list((ordered if cursor is None else ordered.filter(pk__gt=cursor))[:RANGE_ROWS]):

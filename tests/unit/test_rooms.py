@@ -1,6 +1,7 @@
 """Which room may import which, and what each of them loads. Tried out in processes of their own."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +142,8 @@ ROOMS = [
     {"transactions", "validators", "forms", "focal", "fieldfiles", "rows"},
     {"fields", "markup"},
     {"audit", "regeneration", "tasks"},
+    {"regeneration"},
+    {"distributed"},
     {"apps", "checks", "deploy_checks", "management", "templatetags", "contrib"},
 ]
 LEVELS = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
@@ -206,6 +209,28 @@ def test_only_rendering_knows_pillow_and_the_core_no_contrib(path):
     assert own == "contrib" or not any(module.startswith("athumb_storage.contrib") for module in imported)
     assert own == "contrib" or "pytest" not in top_levels(imported)
     assert own == "storages" or not {"boto3", "botocore", "storages"} & top_levels(imported)
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_only_the_room_of_runs_knows_tasks(path):
+    source = path.read_text()
+    assert module_of(path) == "athumb_storage.distributed.engines" or not re.search(r"django[._]tasks\b", source)
+
+
+def test_the_room_of_runs_loads_no_task_engine():
+    loaded = loaded_by(f"""
+{WITH_DJANGO.replace('["athumb_storage"]', '["athumb_storage", "athumb_storage.distributed"]')}
+import athumb_storage.distributed.runs
+import athumb_storage.distributed.working
+import athumb_storage.distributed.management.commands.athumb_runs
+""")
+    assert "django_tasks" not in top_levels(loaded)
+    assert not {module for module in loaded if module.startswith("django.tasks.backends")}
+
+
+def test_where_runs_are_not_installed_the_door_can_be_imported_and_has_no_table():
+    loaded = loaded_by(f"{WITH_DJANGO}\nimport athumb_storage.distributed.door")
+    assert "athumb_storage.distributed.models" not in loaded
 
 
 def test_the_contract_of_storages_asks_for_nothing_but_pytest():

@@ -10,6 +10,7 @@ from django.core.management import CommandError
 
 from athumb_storage.distributed import door
 from athumb_storage.distributed.models import Run
+from athumb_storage.regeneration import WORKERS
 from tests.shop.models import Product
 from tests.unit.distributed.conftest import IMAGE
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db
 def options(*arguments):
     parser = ArgumentParser()
     door.add_options(parser)
-    return vars(parser.parse_args(arguments))
+    return {"workers": WORKERS, **vars(parser.parse_args(arguments))}
 
 
 def test_options_are_those_of_the_run(queue, committed):
@@ -33,7 +34,19 @@ def test_options_are_those_of_the_run(queue, committed):
 
 def test_without_them_it_has_its_own(committed):
     committed(door.enqueue, Product.objects.all(), IMAGE, None, options())
-    assert Run.objects.get().queue == "default"
+    run = Run.objects.get()
+    assert (run.queue, run.workers) == ("default", None), "each machine knows its cores"
+
+
+def test_workers(committed):
+    committed(door.enqueue, Product.objects.all(), IMAGE, None, {**options(), "workers": 1})
+    assert Run.objects.get().workers == 1
+
+
+@pytest.mark.parametrize("name", door.NOT_HERE)
+def test_options_that_a_run_has_no_use_for(name):
+    with pytest.raises(CommandError, match=f"--{name.replace('_', '-')} does not go with --enqueue"):
+        door.enqueue(Product.objects.all(), IMAGE, None, {**options(), name: 1})
 
 
 def test_rows_that_are_listed(committed):
