@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,8 +17,8 @@ NOT_HERE = ("limit", "dry_run", "fail_fast", "report", "checkpoint")
 """The options of that command which a run has no use for."""
 
 
-def add_options(parser: ArgumentParser) -> None:
-    """The options of a command that can start a run."""
+def add_options(parser: Any) -> None:
+    """The options of a command that can start a run; the parser, or a group of its options, takes them."""
     parser.add_argument("--enqueue", action="store_true", help="start a run that the workers of a task engine share")
     parser.add_argument("--tasks", type=positive, metavar="N", help="with --enqueue: how many tasks to start with")
     parser.add_argument("--queue", metavar="NAME", help="with --enqueue: the queue for them")

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, models
 
 from athumb_storage.audit import due
+from athumb_storage.distributed import door
 from athumb_storage.management.arguments import fields_with_thumbs, named_field, named_model, named_thumbs, since
 from athumb_storage.management.progress import Progress, counted
 from athumb_storage.management.records import Checkpoint, Report
@@ -68,6 +69,7 @@ class Command(BaseCommand):
         how.add_argument(
             "--checkpoint", metavar="FILE", help="keep in this file how far it is, and go on from there the next time"
         )
+        door.add_options(parser.add_argument_group("by many machines"))
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["workers"] < 1:
@@ -75,6 +77,11 @@ class Command(BaseCommand):
         if options["since"] and not options["stale"]:
             raise CommandError("--since goes with --stale.")
         fields = _fields(options)
+        if options["enqueue"]:
+            for model, field in fields:
+                rows, only = _rows(model, options), named_thumbs(field, options["thumb"])
+                self.stdout.write(door.enqueue(rows, field, only, options, _due(rows, field, only, options)))
+            return
         chosen = {name: options[name] for name in _CHOICES}
         checkpoint = Checkpoint(options["checkpoint"], {"fields": [_label(*each) for each in fields], **chosen})
         if checkpoint.is_complete:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from argparse import ArgumentParser, ArgumentTypeError
 
 import pytest
 from django.apps import apps
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 
 from athumb_storage.distributed import door
 from athumb_storage.distributed.models import Run
 from athumb_storage.regeneration import WORKERS
 from tests.shop.models import Product
-from tests.unit.distributed.conftest import IMAGE
+from tests.unit.distributed.conftest import IMAGE, has_thumbs
 
 pytestmark = pytest.mark.django_db
 
@@ -72,3 +73,41 @@ def test_numbers(text):
     with pytest.raises(ArgumentTypeError):
         door.positive(text)
     assert door.positive("12") == 12
+
+
+class TestCommand:
+    """`manage.py athumb_regen_field --enqueue`"""
+
+    @pytest.fixture
+    def told(self, committed):
+        def told(*arguments):
+            output = io.StringIO()
+            committed(call_command, "athumb_regen_field", *arguments, stdout=output)
+            return output.getvalue().splitlines()
+
+        return told
+
+    def test_it_starts_a_run_and_makes_nothing_itself(self, told, queue, without_thumbs):
+        (product,) = without_thumbs()
+        lines = told("shop.Product", "image", "--enqueue", "--tasks", "2", "--thumb", "large", "--workers", "3")
+        run = Run.objects.get()
+        assert lines == [f"Run {run.pk} is started: `manage.py athumb_runs {run.pk}` shows how far it is."]
+        assert (run.model, run.field, run.only, run.workers) == ("shop.Product", "image", ["large"], 3)
+        assert len(queue.tasks) == 2
+        assert not has_thumbs(product)
+
+    @pytest.mark.usefixtures("at_once")
+    def test_where_tasks_are_run_at_once_it_is_all_done(self, told, without_thumbs):
+        yes, no = without_thumbs(2)
+        told("shop.Product", "image", "--enqueue", "--pk", str(yes.pk))
+        assert (has_thumbs(yes), has_thumbs(no)) == (True, False)
+
+    def test_a_run_for_each_field(self, told):
+        told("--all", "--enqueue")
+        labels = {(run.model, run.field) for run in Run.objects.all()}
+        assert {("shop.Product", "image"), ("shop.Plain", "file"), ("shop.Plain", "image")} <= labels
+
+    def test_what_does_not_go_with_it(self, told):
+        with pytest.raises(CommandError, match="--dry-run does not go with --enqueue"):
+            told("shop.Product", "image", "--enqueue", "--dry-run")
+        assert not Run.objects.exists()
