@@ -176,6 +176,22 @@ class TestDatabases:
         assert Run.objects.using("default").count() == 0
         assert len(queue.tasks) == 1
 
+    @pytest.mark.django_db(databases=["default", "other"])
+    def test_rows_where_they_can_be_written(self, settings, committed):
+        settings.DATABASE_ROUTERS = [f"{__name__}.Replica"]
+        products(1)
+        assert committed(runs.start, Product.objects.all(), IMAGE).database == "default"
+
+
+class Replica:
+    """`other` is a copy, which comes late."""
+
+    def db_for_write(self, model, **hints):
+        return "default"
+
+    def db_for_read(self, model, **hints):
+        return "other"
+
 
 class Router:
     """Runs are written to `other`; what is read from `default` would be late."""

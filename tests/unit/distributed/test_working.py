@@ -415,14 +415,14 @@ class TestRowsThatTakeLong:
 
     @pytest.fixture(autouse=True)
     def soon(self, settings):
-        settings.ATHUMB_LEASE_SECONDS = 0.6
+        settings.ATHUMB_LEASE_SECONDS = 1
 
     def slow(self, monkeypatch, run):
         """A row takes longer than the lease; what somebody else could have had of the run by then."""
         regenerate, taken = working.regenerate, []
 
         def slow(*arguments, **options):
-            time.sleep(1.5)
+            time.sleep(2.5)
             taken.append(leases.claim(run))
             yield from regenerate(*arguments, **options)
 
