@@ -45,9 +45,8 @@ def start(
             and they failed.
     """
     key = Key(rows.model)
-    rows = rows.using(
-        getattr(rows, "_db", None) or router.db_for_write(rows.model)
-    )  # and not a replica, to which nothing can be written
+    # Where nothing is said, not a replica, to which nothing can be written.
+    rows = rows.using(getattr(rows, "_db", None) or router.db_for_write(rows.model))
     alias = engines.default_alias() if backend is None else backend
     run = Run(
         model=rows.model._meta.label,

@@ -141,8 +141,7 @@ ROOMS = [
     {"storages"},
     {"transactions", "validators", "forms", "focal", "fieldfiles", "rows"},
     {"fields", "markup"},
-    {"audit", "regeneration", "tasks"},
-    {"regeneration"},
+    {"audit", "regeneration"},
     {"distributed"},
     {"apps", "checks", "deploy_checks", "management", "templatetags", "contrib"},
 ]
