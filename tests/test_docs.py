@@ -42,7 +42,6 @@ from athumb_storage.distributed.management.commands import athumb_runs
 from athumb_storage.fields import ThumbsFieldFile, ThumbsFieldMixin
 from athumb_storage.formats import MIME_TYPES
 from athumb_storage.management.commands import athumb_audit, athumb_regen_field
-from athumb_storage.management.commands import athumb_regen_field
 from athumb_storage.naming import NAMINGS
 from athumb_storage.specs import Variant
 from athumb_storage.storages import S3ThumbnailStorage
@@ -597,25 +596,21 @@ class TestReference:
         assert sorted(first_column("docs/reference.md", "System checks")) == ids
 
     @pytest.mark.parametrize(
-        ("module", "heading"), [(athumb_regen_field, "Command"), (athumb_audit, "Command of the audit")]
+        ("module", "heading"),
+        [
+            (athumb_regen_field, "Command"),
+            (athumb_audit, "Command of the audit"),
+            (athumb_runs, "Command for runs"),
+        ],
     )
     def test_options_of_the_commands(self, module, heading):
         parser = module.Command().create_parser("manage.py", module.__name__)
-        ("command", "heading"),
-        [
-            (athumb_regen_field.Command(), "Command"),
-            (athumb_runs.Command(), "Command for runs"),
-        ],
-    )
-    def test_options_of_commands(self, command, heading):
-        parser = command.create_parser("manage.py", "athumb")
         common = {"--help", "--version", "--verbosity", "--settings", "--pythonpath", "--traceback", "--no-color"}
         common |= {"--force-color", "--skip-checks"}
         own = {
             option for action in parser._actions for option in action.option_strings if option.startswith("--")
         } - common
         documented = [option for row in table_of("docs/reference.md", heading) for option in words(row[0])]
-        documented = first_column("docs/reference.md", heading)
         assert {option.split()[0] for option in documented} == own
 
     def test_functions_for_runs(self):
