@@ -64,7 +64,7 @@ class RenderingError(AthumbError):
 
 
 class AuditError(AthumbError):
-    """What is stored could not be told from what is used, or may not be removed. Nothing was removed."""
+    """What is stored could not be told from what is used, or may not be removed."""
 
 
 class UploadFailed(AthumbError):

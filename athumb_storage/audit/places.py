@@ -71,8 +71,7 @@ def place_of(storage: Any) -> Place:
     bucket = getattr(storage, "bucket_name", None)
     if bucket:
         location = posixpath.normpath(posixpath.join("/", str(getattr(storage, "location", None) or ""))).strip("/")
-        scheme = "s3" if hasattr(storage, "endpoint_url") else type(storage).__module__
-        return Place(f"{scheme}://{bucket}", f"{location}/" if location else "")
+        return Place(f"s3://{bucket}", f"{location}/" if location else "")
     root = getattr(storage, "_root", None)
     if root is not None:  # Django's InMemoryStorage has paths, too, and they are its own
         return Place(id(root), "")

@@ -64,10 +64,14 @@ class Pruning:
         """
         outcomes: Counter[str] = Counter()
         findings = self.candidates()
-        while batch := list(islice(findings, BATCH)):
-            for root in dict.fromkeys(self._root_of(finding) for finding in batch):
-                here = [finding for finding in batch if self._root_of(finding) == root]
-                outcomes += self._prune(root, here)
+        try:
+            while batch := list(islice(findings, BATCH)):
+                for root in dict.fromkeys(self._root_of(finding) for finding in batch):
+                    here = [finding for finding in batch if self._root_of(finding) == root]
+                    outcomes += self._prune(root, here)
+        except BaseException:
+            logger.exception("Pruning ended before its end; until then %d files were removed.", outcomes[REMOVED])
+            raise
         for finding, reason in self._judged():
             if reason is not None:
                 self._skip(outcomes, [finding], reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -65,9 +66,10 @@ class FileSystemThumbnailStorage(ThumbnailStorageMixin, FileSystemStorage):
 
     def _stat(self, name: str) -> StoredFile | None:
         try:
-            return _as_stored(name, Path(self.path(name)).stat())
+            told = Path(self.path(name)).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
+        return _as_stored(name, told) if stat.S_ISREG(told.st_mode) else None
 
     def _refuse_long(self, keys: Iterable[str]) -> None:
         keys = list(keys)

@@ -78,7 +78,7 @@ class ListingStorage:
             modified = self.get_modified_time(name)
             aware = timezone.make_aware(modified) if timezone.is_naive(modified) else modified
             return StoredFile(name, self.size(name), aware)
-        except (FileNotFoundError, FileExistsError):  # by the latter, memory says that a folder of the name is a file
+        except (FileNotFoundError, FileExistsError, IsADirectoryError):  # the second: what should be a folder is a file
             return None
 
     def stat_each(self, names: Iterable[str]) -> list[StoredFile | None]:

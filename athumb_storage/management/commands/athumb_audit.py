@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
-from django.db import models
+from django.db import DatabaseError, models
 
 from athumb_storage.audit import (
     KINDS,
@@ -81,7 +81,7 @@ class Command(BaseCommand):
             listing = Inventory(options["inventory"]).listing() if options["inventory"] else stored_at
             with audited(scope, since=options["since"], listing=listing) as audit:
                 totals = self._told(audit, options)
-        except (AthumbError, ImproperlyConfigured) as error:
+        except (AthumbError, ImproperlyConfigured, DatabaseError) as error:
             raise CommandError(f"The audit could not be carried out: {error}") from error
         except Exception as error:
             if scope is None or not any(is_of_storing(root.storage, error) for root in scope.roots):
@@ -116,7 +116,7 @@ class Command(BaseCommand):
             say.write(f"Dry run: {counted} would be removed.")
             return {kind: pruning.passed_over() for kind, pruning in prunings.items()}
         say.write(f"To be removed: {counted}.")
-        is_asked = any(wanted.values()) and options["interactive"] and sys.stdin.isatty()
+        is_asked = any(wanted.values()) and options["interactive"] and sys.stdin and sys.stdin.isatty()
         if is_asked and input("Remove them? Type 'yes' to go on: ") != "yes":
             raise CommandError("Nothing was removed.")
         outcomes = {kind: pruning.run() for kind, pruning in prunings.items()}

@@ -284,7 +284,7 @@ class TestPruning:
         assert "ATHUMB_FILES_IN_USE" in run.error
         assert len(names_in(storage)) == 1
 
-    def test_a_table_that_cannot_be_read_any_more(self, storage, monkeypatch):
+    def test_a_table_that_cannot_be_read_any_more(self, storage, monkeypatch, caplog):
         store(storage, "a.jpg.thumbs/small.jpg")
         monkeypatch.setattr("sys.stdin", type("Terminal", (), {"isatty": lambda self: True})())
 
@@ -293,7 +293,9 @@ class TestPruning:
             return "yes"
 
         monkeypatch.setattr("builtins.input", break_a_table)
-        run = audit("--prune")
+        with caplog.at_level(logging.ERROR, "athumb_storage"):
+            run = audit("--prune")
         assert run.code == 1
         assert "'stock_photo'" in run.error
         assert len(names_in(storage)) == 1
+        assert caplog.messages == ["Pruning ended before its end; until then 0 files were removed."]

@@ -78,7 +78,7 @@ class TestLookingAgain:
             assert abs(again.modified - listed[name].modified) < timedelta(seconds=1)
             assert (again.name, again.size, again.etag) == (name, listed[name].size, listed[name].etag)
 
-    @pytest.mark.parametrize("name", ["none.txt", "a/none.txt", "a-b.txt/below.txt", "x" * 2000])
+    @pytest.mark.parametrize("name", ["none.txt", "a/none.txt", "a-b.txt/below.txt", "x" * 2000, "a"])
     def test_what_is_not_there(self, filled, name):
         assert filled.stat(name) is None
 
