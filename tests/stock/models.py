@@ -31,7 +31,10 @@ class Shown(Photo):
 
 class Poster(models.Model):
     image = FileWithThumbsField(
-        thumbs={"small": SMALL, "wide": {"size": (60, 20), "format": ("WEBP", "PNG"), "densities": (1, 2)}}
+        thumbs={
+            "small": SMALL,
+            "wide": {"size": (60, 20), "crop": True, "format": ("WEBP", "PNG"), "densities": (1, 2)},
+        }
     )
 
 
