@@ -419,6 +419,17 @@ class TestSharedBuckets:
         with stored_in(storage, SCAN):
             assert found([SCAN]) == {}
 
+    def test_a_plain_field_where_thumbs_cannot_be_told_back(self, make_s3, settings):
+        """Such as the table of a history, which keeps the names of files that were replaced."""
+        storage = make_s3(naming="athumb")
+        settings.ATHUMB_PRUNE_PREFIXES = [f"s3://{storage.bucket_name}/"]
+        put(storage, kept := {"a.jpg", "a_small.jpg"})
+        Attachment.objects.create(file="a.jpg")
+        with all_stored_in({SCAN: storage, FILE: S3Storage(**plain_options(storage))}):
+            assert found([SCAN]) == {}
+            assert pruned([SCAN]) == {}
+        assert keys_in(storage) == kept
+
     def test_rows_that_a_manager_hides(self, bucket_of_photos, monkeypatch):
         put(bucket_of_photos, kept := {"a.jpg", *thumbs_of("a.jpg")})
         Photo.objects.create(image="a.jpg")

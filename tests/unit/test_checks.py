@@ -42,6 +42,8 @@ def test_e001_a_storage_that_cannot_make_thumbs(settings):
     }
     messages = {str(message.obj): message for message in found("E001")}
     others = {"shop.Document.manual", "shop.Portrait.image", "shop.AlbumPhoto.image", "shop.Story.image"}
+    others |= {"shop.Scan.image", "shop.Label.image"}
+    others |= {f"stock.{name}.image" for name in ("Photo", "Poster", "Scan", "Labelled", "Numbered", "Elsewhere")}
     assert set(messages) == {"shop.Product.image", "gallery.Photo.image", "gallery.Showpiece.image", *others}
     message = messages["shop.Product.image"]
     assert message.is_serious()
@@ -75,7 +77,8 @@ def pillow_without_webp(monkeypatch):
 @pytest.mark.usefixtures("pillow_without_webp")
 def test_e003_a_format_that_pillow_cannot_write():
     messages = {str(message.obj): message for message in found("E003")}
-    assert set(messages) == {"shop.Product.image", "shop.Story.image", "gallery.Photo.image", "gallery.Showpiece.image"}
+    others = {"gallery.Photo.image", "gallery.Showpiece.image", "stock.Photo.image", "stock.Poster.image"}
+    assert set(messages) == {"shop.Product.image", "shop.Story.image", *others}
     message = messages["shop.Product.image"]
     assert message.is_serious()
     assert message.msg == "Thumb 'large' is to be written as WEBP, which the installed Pillow cannot do."
