@@ -149,13 +149,13 @@ class TestOnS3:
         events = storage.client.meta.events
 
         def ask_for_all(params, **_):
-            params["query_string"].pop("prefix")
+            params["Prefix"] = ""
 
-        events.register("before-call.s3.ListObjectsV2", ask_for_all, unique_id="all")
+        events.register("before-parameter-build.s3.ListObjectsV2", ask_for_all, unique_id="all")
         try:
             assert list(storage.list_files("wanted")) == []
         finally:
-            events.unregister("before-call.s3.ListObjectsV2", unique_id="all")
+            events.unregister("before-parameter-build.s3.ListObjectsV2", unique_id="all")
 
     def test_removed_in_one_request(self, make_s3, requests_sent):
         storage = make_s3()
