@@ -29,12 +29,9 @@ class Key:
     """
 
     def __init__(self, model: type[models.Model]) -> None:
-        field: Any = model._meta.pk
         if len(getattr(model._meta, "pk_fields", ())) > 1:
             raise RunError(f"{model._meta.label} has a primary key of several columns, which no run can have.")
-        while field.remote_field:  # that of a derived model is the parent's
-            field = field.target_field
-        self._field = field
+        self._field: Any = model._meta.pk
 
     def to_text(self, pk: Any) -> str:
         return str(self._field.value_to_string(SimpleNamespace(**{self._field.attname: pk})))

@@ -11,8 +11,10 @@ from django.core.management import CommandError, call_command
 
 from athumb_storage.distributed import door
 from athumb_storage.distributed.models import Run
+from athumb_storage.management.commands import athumb_regen_field
 from athumb_storage.regeneration import WORKERS
-from tests.shop.models import Product
+from tests.conftest import upload
+from tests.shop.models import Plain, Product
 from tests.unit.distributed.conftest import IMAGE, has_thumbs
 
 pytestmark = pytest.mark.django_db
@@ -102,10 +104,25 @@ class TestCommand:
         told("shop.Product", "image", "--enqueue", "--pk", str(yes.pk))
         assert (has_thumbs(yes), has_thumbs(no)) == (True, False)
 
-    def test_a_run_for_each_field(self, told):
+    def test_a_run_for_each_field(self, told, monkeypatch):
+        fields = [(model, model._meta.get_field(name)) for model, name in ((Product, "image"), (Plain, "file"))]
+        monkeypatch.setattr(athumb_regen_field, "fields_with_thumbs", lambda database: fields)
         told("--all", "--enqueue")
-        labels = {(run.model, run.field) for run in Run.objects.all()}
-        assert {("shop.Product", "image"), ("shop.Plain", "file"), ("shop.Plain", "image")} <= labels
+        assert [(run.model, run.field) for run in Run.objects.order_by("pk")] == [
+            ("shop.Product", "image"),
+            ("shop.Plain", "file"),
+        ]
+
+    def test_rows_that_lack_thumbs(self, told, without_thumbs, settings, tmp_path):
+        settings.MEDIA_ROOT = tmp_path
+        settings.STORAGES = settings.STORAGES | {
+            "default": {"BACKEND": "athumb_storage.storages.FileSystemThumbnailStorage"}
+        }
+        (lacking,) = without_thumbs()
+        Product.objects.create(image=upload("whole.jpg"))
+        told("shop.Product", "image", "--enqueue", "--missing", "--thumb", "large")
+        part = Run.objects.get().ranges.get()
+        assert (part.listed, part.only) == ([str(lacking.pk)], ["large"])
 
     def test_what_does_not_go_with_it(self, told):
         with pytest.raises(CommandError, match="--dry-run does not go with --enqueue"):

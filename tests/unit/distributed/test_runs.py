@@ -166,15 +166,15 @@ class TestDatabases:
         assert (run.database, run.state, run._state.db) == ("other", "finished", "default")
 
     @pytest.mark.django_db(databases=["default", "other"])
+    @pytest.mark.usefixtures("of_two_rows")
     def test_the_run_where_a_router_puts_it(self, settings, queue, django_capture_on_commit_callbacks):
         settings.DATABASE_ROUTERS = [f"{__name__}.Router"]
-        products(3)
+        products(5)
         with django_capture_on_commit_callbacks(using="other", execute=True):
             run = runs.start(Product.objects.using("default"), IMAGE)
         assert run._state.db == "other"
-        assert Run.objects.using("other").count() == Range.objects.using("other").count() == 1
-        assert Run.objects.using("default").count() == 0
-        assert len(queue.tasks) == 1
+        assert (Run.objects.using("other").count(), Run.objects.using("default").count()) == (1, 0)
+        assert Range.objects.using("other").count() == len(queue.tasks) == 3
 
     @pytest.mark.django_db(databases=["default", "other"])
     def test_rows_where_they_can_be_written(self, settings, committed):
