@@ -336,15 +336,6 @@ class ThumbnailStorageMixin(AddressingStorage, ListingStorage, TravellingStorage
         if keys:
             thumbs_deleted.send_robust(type(self), storage=self, name=name, keys=keys)
 
-    def _list_folder(self, folder: str) -> list[str] | None:
-        """The names of all files in a folder; None if this storage cannot tell."""
-        try:
-            return [folder + file for file in self.listdir(folder)[1]]
-        except FileNotFoundError:
-            return []
-        except NotImplementedError:
-            return None
-
     # Generating again
 
     def generate_thumbs(

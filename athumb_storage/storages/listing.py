@@ -86,6 +86,15 @@ class ListingStorage:
         asked = [self._threads.submit(self.stat, name) for name in names]
         return [each.result() for each in asked]
 
+    def _list_folder(self, folder: str) -> list[str] | None:
+        """The names of all files in a folder; None if this storage cannot tell."""
+        try:
+            return [folder + file for file in self.listdir(folder)[1]]
+        except FileNotFoundError:
+            return []
+        except NotImplementedError:
+            return None
+
     def remove_files(self, names: Iterable[str]) -> None:
         """Remove exactly these files. The thumbs of an original stay, and nobody is told."""
         self._remove(names)

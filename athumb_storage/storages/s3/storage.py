@@ -292,20 +292,6 @@ class S3ThumbnailStorage(ListingOnS3, ThumbnailStorageMixin, S3Storage):  # type
             return False
         return not answer.get("Errors")
 
-    def _list_folder(self, folder: str) -> list[str] | None:
-        prefix = self._key_on_s3(folder)
-        listing = self.client.get_paginator("list_objects_v2")
-        # What lies in folders below was stored by somebody else.
-        parameters = self._parameters_of("ListObjectsV2", prefix)
-        pages = listing.paginate(Bucket=self.bucket_name, Prefix=prefix, Delimiter="/", **parameters)
-        try:
-            return [folder + entry["Key"][len(prefix) :] for page in pages for entry in page.get("Contents", ())]
-        except ClientError as error:
-            if status_of(error) != 403:
-                raise
-            logger.warning("May not list %r; only the thumbs that are configured are deleted.", prefix)
-            return None
-
     # Generating again
 
     def is_temporary(self, error: Exception) -> bool:
