@@ -71,7 +71,8 @@ class Connection:
         self.client = self._made(config if self.is_aws else _for_other_servers(config))
         events = self.client.meta.events
         events.register("before-sign.s3.PutObject", _send_at_once)
-        events.register("before-parse.s3.ListObjectsV2", parse_page)
+        # By this name it comes before a handler of botocore that parses every page once to see whether it is an error.
+        events.register("before-parse.*.ListObjectsV2", parse_page)
         events.register("after-call.s3", _disbelieve)
         events.register_first("needs-retry.s3", _let_through)
         if not self.is_aws:

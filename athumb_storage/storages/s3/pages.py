@@ -40,7 +40,7 @@ def parse_page(response_dict: dict[str, Any], customized_response_dict: dict[str
     """Take the objects out of a page of ListObjectsV2 before botocore parses it, and give them as botocore would.
 
     A page that has anything else than expected is left to botocore as it is. It is a handler of botocore's event
-    `before-parse.s3.ListObjectsV2`.
+    `before-parse`.
     """
     if response_dict["status_code"] != 200:
         return
