@@ -16,6 +16,9 @@ from django.utils import timezone
 from athumb_storage.distributed.errors import RunError
 from athumb_storage.distributed.models import Run
 
+Work = Callable[[int], None]
+"""What a task does with the number of a run."""
+
 SLEEP: Final = 1.0
 """Seconds that a task waits at a time where it has to wait itself."""
 
@@ -74,48 +77,48 @@ def is_immediate(alias: str) -> bool:
     return any(cls.__name__ == "ImmediateBackend" for cls in type(backend_of(alias)).__mro__)
 
 
-def task_of(function: Callable[[int], None], alias: str) -> Any:
+def task_of(work: Work, alias: str) -> Any:
     """The function as a task of a backend, which has a class of its own for them."""
-    return api().task(backend=alias, queue_name=queue_of(alias))(function)
+    return api().task(backend=alias, queue_name=queue_of(alias))(work)
 
 
-def task(function: Callable[[int], None]) -> Any:
+def task(work: Work) -> Any:
     """Makes a function a task of every backend, by which some make it known to their workers; gives the default's."""
-    tasks = {alias: task_of(function, alias) for alias in api().task_backends.settings}
+    tasks = {alias: task_of(work, alias) for alias in api().task_backends.settings}
     return tasks[default_alias()]
 
 
-def enqueue(run: Run, delay: float = 0, count: int = 1) -> None:
+def enqueue(run: Run, work: Work, delay: float = 0, count: int = 1) -> None:
     """Have a worker work on the run, as soon as the transaction is committed, if there is one.
 
     Args:
         run: the run.
+        work: the function of the task.
         delay: seconds until then; a backend that cannot defer is given the task at once.
         count: how many tasks.
 
     Raises:
         RunError: the backend ran it at once, and it failed.
     """
-    send = partial(_send, run.pk, run.backend, run.queue, delay)
+    send = partial(_send, work, run.pk, run.backend, run.queue, delay)
     for _ in range(count):
         transaction.on_commit(send, using=router.db_for_write(Run))
 
 
-def _send(run_id: int, alias: str, queue: str, delay: float) -> None:
-    from athumb_storage.distributed import tasks  # late: a task is validated when it is made, and by the settings
-
+def _send(work: Work, run_id: int, alias: str, queue: str, delay: float) -> None:
     run_after = timezone.now() + timedelta(seconds=delay) if delay and backend_of(alias).supports_defer else None
-    result = task_of(tasks.work.func, alias).using(queue_name=queue, run_after=run_after).enqueue(run_id)
+    result = task_of(work, alias).using(queue_name=queue, run_after=run_after).enqueue(run_id)
     if result.status == "FAILED":
         cause = "".join(error.traceback for error in result.errors[-1:])
         raise RunError(f"Run {run_id} stopped: its task failed.\n{cause}")
 
 
-def hand_on(run: Run, delay: float) -> bool:
+def hand_on(run: Run, work: Work, delay: float) -> bool:
     """Enqueue the run again; False if the caller is to go on itself, because nobody else would.
 
     Args:
         run: the run.
+        work: the function of the task.
         delay: seconds until there may be something to do.
     """
     if is_immediate(run.backend):
@@ -123,5 +126,5 @@ def hand_on(run: Run, delay: float) -> bool:
         return False
     if not backend_of(run.backend).supports_defer:
         time.sleep(min(delay, SLEEP))  # and not longer: other tasks want their turn
-    enqueue(run, delay)
+    enqueue(run, work, delay)
     return True

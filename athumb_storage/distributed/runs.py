@@ -45,8 +45,7 @@ def start(
             and they failed.
     """
     key = Key(rows.model)
-    # Where nothing is said, not a replica, to which nothing can be written.
-    rows = rows.using(getattr(rows, "_db", None) or router.db_for_write(rows.model))
+    rows = _writable(rows)
     alias = engines.default_alias() if backend is None else backend
     run = Run(
         model=rows.model._meta.label,
@@ -109,7 +108,14 @@ def get(run_id: int) -> Run:
     return run
 
 
+def _writable(rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    """The rows, where nothing is said not in a replica, to which nothing can be written."""
+    return rows.using(getattr(rows, "_db", None) or router.db_for_write(rows.model))
+
+
 def _enqueue(run: Run, tasks: int | None) -> None:
+    from athumb_storage.distributed.tasks import work  # late: a task is validated when it is made, and by the settings
+
     unfinished = Range.objects.filter(run=run, finished=False)[: tasks or MAX_TASKS].count()
     count = 1 if engines.is_immediate(run.backend) else tasks or unfinished
-    engines.enqueue(run, count=max(1, count))
+    engines.enqueue(run, work.func, count=max(1, count))

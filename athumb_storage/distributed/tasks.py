@@ -8,4 +8,4 @@ from athumb_storage.distributed import engines, working
 @engines.task
 def work(run_id: int) -> None:
     """Work on a run."""
-    working.work_on(run_id)
+    working.work_on(run_id, work.func)

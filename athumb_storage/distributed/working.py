@@ -28,8 +28,8 @@ OTHER_CODE_SECONDS: Final = 60
 """When a worker looks again whose code has other thumbs than the run."""
 
 
-def work_on(run_id: int) -> None:
-    """Work on one range of a run, then enqueue it again if anything is left.
+def work_on(run_id: int, work: engines.Work) -> None:
+    """Work on one range of a run, then enqueue `work` on it again if anything is left.
 
     On a backend that runs tasks at once this goes on until nothing is left.
     """
@@ -38,12 +38,12 @@ def work_on(run_id: int) -> None:
         if run is None:
             logger.info("Run %s is not under way.", run_id)
             return
-        delay = _turn(run)
-        if delay is None or engines.hand_on(run, delay):
+        delay = _turn(run, work)
+        if delay is None or engines.hand_on(run, work, delay):
             return
 
 
-def _turn(run: Run) -> float | None:
+def _turn(run: Run, work: engines.Work) -> float | None:
     """Work on a range, if one is free; in how many seconds there may be another, None if nothing is left."""
     target = Target.of(run)
     if target is None:
@@ -59,7 +59,7 @@ def _turn(run: Run) -> float | None:
             leases.give_back(part)
         if not engines.is_immediate(run.backend):
             # When the lease has ended: what is broken may be mended by then.
-            engines.enqueue(run, conf.lease_seconds())
+            engines.enqueue(run, work, conf.lease_seconds())
         raise
     return leases.seconds_left(run)
 

@@ -25,7 +25,13 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def work(committed):
     """Does what a worker does with one task."""
-    return lambda run: committed(working.work_on, run.pk)
+
+    def worked(run):
+        from athumb_storage.distributed.tasks import work
+
+        committed(work.func, run.pk)
+
+    return worked
 
 
 @pytest.fixture
@@ -357,7 +363,7 @@ class TestAtOnce:
         products = without_thumbs(7)
         entered = []
         work_on = working.work_on
-        monkeypatch.setattr(working, "work_on", lambda run: [entered.append(run), work_on(run)])
+        monkeypatch.setattr(working, "work_on", lambda run, work: [entered.append(run), work_on(run, work)])
         run = start(tasks=3)
         assert all(map(has_thumbs, products))
         run.refresh_from_db()
