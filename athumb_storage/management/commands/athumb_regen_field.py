@@ -91,8 +91,9 @@ class Command(BaseCommand):
                 with Report(options["report"]) as report:
                     self._work(fields, options, checkpoint, report)
                 checkpoint.finish()
-            except KeyboardInterrupt as error:
-                raise CommandError(f"Stopped after {counted(checkpoint.counts.total())}.", returncode=130) from error
+            except KeyboardInterrupt:
+                self.stderr.write(f"Stopped after {counted(checkpoint.counts.total())}.")
+                raise
         self._summarise(checkpoint.counts, options["dry_run"])
 
     def _work(
