@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from argparse import ArgumentParser
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -19,6 +19,7 @@ from athumb_storage.management.arguments import fields_with_thumbs, named_field,
 from athumb_storage.management.progress import Progress, counted
 from athumb_storage.management.records import Checkpoint, Report
 from athumb_storage.regeneration import WORKERS, Outcome, Result, regenerate
+from athumb_storage.storages.journal import is_of_storing
 
 _CHOICES = ("thumb", "pk", "start_pk", "filter", "missing", "stale", "since", "limit", "dry_run", "database")
 """The arguments that choose what is done, besides the field."""
@@ -198,4 +199,18 @@ def _due(
     if not (options["missing"] or options["stale"]):
         return None
     chosen = {name: options[name] for name in ("missing", "stale", "since")}
-    return due(field, only=only, rows=rows, **chosen)
+    return _found(due(field, only=only, rows=rows, **chosen), field)
+
+
+def _found(due: Iterable[tuple[Any, Sequence[str]]], field: Any) -> Iterator[tuple[Any, Sequence[str]]]:
+    """The same.
+
+    Raises:
+        CommandError: the storage could not be listed.
+    """
+    try:
+        yield from due
+    except Exception as error:
+        if not is_of_storing(field.storage, error):
+            raise
+        raise CommandError(f"What is missing or stale cannot be told: {type(error).__name__}: {error}") from error

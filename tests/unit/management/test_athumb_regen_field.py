@@ -444,3 +444,15 @@ class TestCheckpoint:
         error = Run("shop.Product", "image", f"--checkpoint={path}").error
         assert str(error).startswith(f"{path} is no checkpoint of this command: ")
         assert path.read_text() == content
+
+
+def test_a_storage_that_may_not_be_listed(make_s3, no_list_identity, monkeypatch):
+    storage = make_s3(thumbs={"small": {"size": (20, 20)}}, **no_list_identity)
+    field = Product._meta.get_field("image")
+    monkeypatch.setattr(field, "_given", storage)
+    monkeypatch.setattr(field, "_bound", None)
+    Product.objects.create(image=upload())
+    run = Run("shop.Product", "image", "--missing")
+    assert str(run.error).startswith("What is missing or stale cannot be told: ")
+    assert "AccessDenied" in str(run.error)
+    assert Run("shop.Product", "image").error is None
