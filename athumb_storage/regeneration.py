@@ -204,6 +204,8 @@ class _Job:
         """What became of a row, when that is known."""
         if isinstance(begun, Outcome):
             return Result(row.pk, row.name, begun)
+        if self._recent.get(row.name) == (row.point, begun):  # a failure would keep all that was read
+            self._recent[row.name] = row.point, Outcome.GENERATED
         try:
             info = begun.result()
             if info:

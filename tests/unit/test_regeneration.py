@@ -8,6 +8,7 @@ import time
 import tracemalloc
 from collections import Counter
 from functools import partial
+from itertools import islice
 
 import pytest
 from botocore.config import Config
@@ -18,7 +19,7 @@ from django.db import models
 from athumb_storage import regeneration
 from athumb_storage.regeneration import PAGE, Outcome, Result, regenerate
 from athumb_storage.storages import FileSystemThumbnailStorage, InMemoryThumbnailStorage, S3ThumbnailStorage
-from tests.conftest import draw, image_in, upload
+from tests.conftest import draw, image_in, noise, upload
 from tests.proxy import ERROR, FORBIDDEN, RESET, SLOW_DOWN, Proxy
 from tests.shop.models import Book, Document, Plain, Product, SaleProduct, Story
 
@@ -360,6 +361,26 @@ def test_a_row_that_is_deleted_meanwhile_has_not_failed(monkeypatch):
 
     monkeypatch.setattr(InMemoryThumbnailStorage, "_open_original", gone)
     assert regenerated() == [Result(row.pk, "products/a.jpg", Outcome.CHANGED)]
+
+
+def test_nothing_is_kept_of_images_that_fail(make_s3, monkeypatch):
+    storage = make_s3(thumbs=dict(IMAGE.storage.thumbs))
+    data = noise((700, 500))[:-1000]
+    for number in range(24):
+        storage.client.put_object(Bucket=storage.bucket_name, Key=f"{number}.jpg", Body=data)
+        Product.objects.create(image=f"{number}.jpg")
+    monkeypatch.setattr(IMAGE, "_given", storage)
+    monkeypatch.setattr(IMAGE, "_bound", None)
+    next(regenerate(Product.objects.all(), IMAGE))  # everything is loaded now
+    tracemalloc.start()
+    try:
+        results = regenerate(Product.objects.all(), IMAGE, workers=2)
+        assert {result.outcome for result in islice(results, 23)} == {Outcome.FAILED}
+        kept = tracemalloc.get_traced_memory()[0]
+        assert next(results).outcome is Outcome.FAILED
+    finally:
+        tracemalloc.stop()
+    assert kept < 4 * len(data)
 
 
 class TestRequests:
