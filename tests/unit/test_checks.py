@@ -26,6 +26,9 @@ from athumb_storage.storages import InMemoryThumbnailStorage, S3ThumbnailStorage
 from tests.conftest import stored
 from tests.shop.models import Plain, Product
 
+# From Django 6.1 on, all checks ask the databases whether they have JSON.
+pytestmark = pytest.mark.django_db(databases=["default", "other"])
+
 
 def found(check_id):
     return [message for message in run_checks() if message.id == f"athumb_storage.{check_id}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import threading
 import time
@@ -376,6 +377,7 @@ def test_nothing_is_kept_of_images_that_fail(make_s3, monkeypatch):
     try:
         results = regenerate(Product.objects.all(), IMAGE, workers=2)
         assert {result.outcome for result in islice(results, 23)} == {Outcome.FAILED}
+        gc.collect()
         kept = tracemalloc.get_traced_memory()[0]
         assert next(results).outcome is Outcome.FAILED
     finally:

@@ -7,6 +7,8 @@ import time
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from athumb_storage import ThumbSet
@@ -420,8 +422,14 @@ class TestRowsThatTakeLong:
     """The lease ends in a moment, and is moved on by a thread."""
 
     @pytest.fixture(autouse=True)
-    def soon(self, settings):
+    def soon(self, settings, monkeypatch):
         settings.ATHUMB_LEASE_SECONDS = 1
+
+        def closed():
+            for connection in connections.all(initialized_only=True):
+                BaseDatabaseWrapper.close(connection)  # Django leaves what leads to a database in memory open
+
+        monkeypatch.setattr(leases.connections, "close_all", closed)
 
     def slow(self, monkeypatch, run):
         """A row takes longer than the lease; what somebody else could have had of the run by then."""
