@@ -101,7 +101,7 @@ def test_usable_as_a_builtin(product, name):
     assert template.render(Context({"product": product})) == URL
 
 
-@pytest.mark.django_db  # from Django 6.1 on, all checks ask the database whether it has JSON
+@pytest.mark.django_db(databases=["default", "other"])  # from Django 6.1 on, all checks ask them whether they have JSON
 class TestAnotherLibraryOfThisName:
     """`{% load thumbnail %}` is the other app's, `{% load athumb %}` always ours."""
 
