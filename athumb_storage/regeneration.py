@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from enum import Enum
+from hashlib import sha256
 from itertools import count, islice
 from typing import Any, Final, cast
 
@@ -65,6 +67,8 @@ class Result:
 
 @dataclass(frozen=True)
 class _Row:
+    """A row that is to be done."""
+
     pk: Any
     name: str
     point: str
@@ -73,6 +77,24 @@ class _Row:
     """The values of the columns that keep something of the image."""
     only: Sequence[str] | None
     """The thumb names wanted; None is all."""
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What became of an original. Its error as text: the error itself would hold all that was read of the file."""
+
+    outcome: Outcome
+    info: UploadInfo | None = None
+    reason: str = ""
+    is_gone: bool = False
+
+
+def fingerprint(field: Any) -> str:
+    """Another one when the code has another thumb set or naming for a field."""
+    naming = type(getattr(field.storage, "naming", None))
+    thumbs = getattr(field.storage, "thumbs", {})
+    said = [naming.__module__, naming.__qualname__, *((name, thumb.fingerprint) for name, thumb in thumbs.items())]
+    return sha256(json.dumps(said).encode()).hexdigest()
 
 
 def regenerate(
@@ -103,7 +125,7 @@ def regenerate(
     """
     job = _Job(rows, field, workers, dry_run)
     found = job.pages(only) if due is None else job.chosen(due)
-    waiting: deque[tuple[_Row, Future[UploadInfo | None] | Outcome]] = deque()
+    waiting: deque[tuple[_Row, Future[_Done] | Outcome]] = deque()
     try:
         for row in islice(found, limit):
             waiting.append((row, job.begun(row)))
@@ -128,7 +150,7 @@ class _Job:
         self._columns = field.attname, *([self._focal.name] if self._focal else []), *filter(None, self._kept)
         overlap = workers > 1 and self._storage.is_thread_safe
         self._threads: Threads = SharedPool(workers, "athumb-regen") if overlap else ThisThread()
-        self._recent: OrderedDict[str, tuple[str, Future[UploadInfo | None] | Outcome]] = OrderedDict()
+        self._recent: OrderedDict[str, tuple[str, Future[_Done] | Outcome]] = OrderedDict()
         self._is_stopped = threading.Event()
 
     # Rows
@@ -153,7 +175,7 @@ class _Job:
 
     # What becomes of them
 
-    def begun(self, row: _Row) -> Future[UploadInfo | None] | Outcome:
+    def begun(self, row: _Row) -> Future[_Done] | Outcome:
         """The work on a row, which is under way now; the outcome, if there is nothing to do."""
         if not row.name:
             return Outcome.EMPTY
@@ -168,17 +190,23 @@ class _Job:
             self._recent.popitem(last=False)
         return begun
 
-    def _work(self, row: _Row) -> UploadInfo | None:
-        """Generate the thumbs of a row; what was found out of its image, None if it is none."""
+    def _work(self, row: _Row) -> _Done:
+        """Generate the thumbs of a row."""
         try:
-            return self._patiently(row)
+            info = self._patiently(row)
+        except Exception as error:
+            if not is_of_storing(self._storage, error) and not isinstance(error, SuspiciousOperation):
+                raise
+            reason = f"{type(error).__name__}: {error}"
+            return _Done(Outcome.FAILED, reason=reason, is_gone=isinstance(error, FileNotFoundError))
         finally:
             if self._threads.overlap:  # what a receiver of our signals asked the database, it asked from this thread
                 connections.close_all()
+        return _Done(Outcome.GENERATED if info else Outcome.NO_IMAGE, info)
 
     def _patiently(self, row: _Row) -> UploadInfo | None:
-        """The same, again and again while the storage wants to be asked less: each worker waits for a random time, so
-        that they do not come back at once.
+        """What is found out of its image, None if it is none. Again and again while the storage wants to be asked less:
+        each worker waits for a random time, so that they do not come back at once.
         """
         for attempt in count(1):
             try:
@@ -200,23 +228,16 @@ class _Job:
         self._storage.generate_thumbs(row.name, row.only, focal, info=info)
         return info if info.format else None
 
-    def result(self, row: _Row, begun: Future[UploadInfo | None] | Outcome) -> Result:
+    def result(self, row: _Row, begun: Future[_Done] | Outcome) -> Result:
         """What became of a row, when that is known."""
         if isinstance(begun, Outcome):
             return Result(row.pk, row.name, begun)
-        if self._recent.get(row.name) == (row.point, begun):  # a failure would keep all that was read
-            self._recent[row.name] = row.point, Outcome.GENERATED
-        try:
-            info = begun.result()
-            if info:
-                self._keep(row, info)
-        except Exception as error:
-            if not is_of_storing(self._storage, error) and not isinstance(error, SuspiciousOperation):
-                raise
-            if isinstance(error, FileNotFoundError) and not self._same(row).exists():
-                return Result(row.pk, row.name, Outcome.CHANGED)
-            return Result(row.pk, row.name, Outcome.FAILED, f"{type(error).__name__}: {error}")
-        return Result(row.pk, row.name, Outcome.GENERATED if info else Outcome.NO_IMAGE)
+        done = begun.result()
+        if done.info:
+            self._keep(row, done.info)
+        if done.is_gone and not self._same(row).exists():
+            return Result(row.pk, row.name, Outcome.CHANGED)
+        return Result(row.pk, row.name, done.outcome, done.reason)
 
     def _keep(self, row: _Row, info: UploadInfo) -> None:
         """Fill in what the model keeps of the image, and this row does not have yet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -34,10 +34,10 @@ AND EXISTS (SELECT 1 FROM older o WHERE o.place = u.place AND o.original = u.key
 """
 
 _DUE: Final = """
-SELECT u.pk, d.thumb FROM due d CROSS JOIN used u ON u.id = d.original
+FROM due d CROSS JOIN used u ON u.id = d.original
 WHERE NOT EXISTS (SELECT 1 FROM used v WHERE v.place = u.place AND v.key = u.key AND v.id > u.id)
-ORDER BY d.original, d.thumb
 """
+"""What is due, but for the rows whose file a later one has as well."""
 
 
 def due(
@@ -49,6 +49,7 @@ def due(
     since: datetime | None = None,
     only: Sequence[str] | None = None,
     rows: models.QuerySet[Any] | None = None,
+    counted: Callable[[int], object] = bool,
 ) -> Iterator[tuple[Any, list[str]]]:
     """The rows whose file lacks thumbs or has stale ones: primary key and thumb names, in the order of primary keys.
 
@@ -65,6 +66,7 @@ def due(
         since: before this, thumbs are stale; aware of its time zone.
         only: the thumb names that count; None is all.
         rows: those of the field's model that count; None is all.
+        counted: is told how many are due, before the first is given.
     """
     storage: Any = field.storage
     if rows is None:
@@ -84,6 +86,8 @@ def due(
             _note_older(ledger, storage.naming)
             ledger.run(f"INSERT OR IGNORE INTO due {_STALE}", [microseconds(since) if since else 0])
             ledger.run(f"INSERT OR IGNORE INTO due {_OLDER}")
+        ((count,),) = ledger.query(f"SELECT count(DISTINCT d.original) {_DUE}")
+        counted(count)
         yield from _grouped(ledger)
 
 
@@ -134,7 +138,7 @@ def _note_older(ledger: Ledger, naming: Any) -> None:
 
 def _grouped(ledger: Ledger) -> Iterator[tuple[Any, list[str]]]:
     """A row and its thumb names at a time."""
-    found: Iterable[tuple[bytes, int]] = ledger.query(_DUE)
+    found: Iterable[tuple[bytes, int]] = ledger.query(f"SELECT u.pk, d.thumb {_DUE} ORDER BY d.original, d.thumb")
     current: tuple[bytes, list[str]] | None = None
     for pk, thumb in found:
         if current is None or current[0] != pk:

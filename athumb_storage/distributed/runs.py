@@ -10,8 +10,10 @@ from django.db import models, router, transaction
 from athumb_storage.distributed import engines
 from athumb_storage.distributed.errors import RunError
 from athumb_storage.distributed.models import Range, Run
-from athumb_storage.distributed.rows import Key, Listed, cut, cut_listed, in_batches
+from athumb_storage.distributed.rows import Listed, cut, cut_listed, in_batches
 from athumb_storage.distributed.targets import Target
+from athumb_storage.regeneration import fingerprint
+from athumb_storage.rows import PrimaryKey
 
 MAX_TASKS: Final = 16
 """How many tasks a run is started with unless it is said. More than there are workers do no harm."""
@@ -41,10 +43,8 @@ def start(
         queue: the queue of the backend; None is "default", or its first.
 
     Raises:
-        RunError: there is no such backend or queue, no run can have these rows, or the backend ran the tasks at once
-            and they failed.
+        RunError: there is no such backend or queue, or the backend ran the tasks at once and they failed.
     """
-    key = Key(rows.model)
     rows = _writable(rows)
     alias = engines.default_alias() if backend is None else backend
     run = Run(
@@ -53,13 +53,13 @@ def start(
         database=rows.db,
         only=None if only is None else list(only),
         workers=workers,
-        fingerprint=Target(rows.model, field).fingerprint,
+        fingerprint=fingerprint(field),
         backend=alias,
         queue=engines.queue_of(alias, queue),
     )
     with transaction.atomic(using=router.db_for_write(Run)):
         run.save()
-        for ranges in in_batches(cut(rows) if listed is None else cut_listed(listed, key), run):
+        for ranges in in_batches(cut(rows) if listed is None else cut_listed(listed, PrimaryKey(rows.model)), run):
             Range.objects.bulk_create(ranges)
         _enqueue(run, tasks)
     return run

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 
 from athumb_storage.distributed.models import Run
+from athumb_storage.regeneration import fingerprint
 
 
 @dataclass(frozen=True)
@@ -20,15 +18,6 @@ class Target:
 
     model: type[models.Model]
     field: models.FileField
-
-    @property
-    def fingerprint(self) -> str:
-        """Others when the code has another thumb set or naming, or none."""
-        storage: Any = self.field.storage
-        naming = type(getattr(storage, "naming", None))
-        thumbs = getattr(storage, "thumbs", {})
-        said = [naming.__module__, naming.__qualname__, *((name, thumb.fingerprint) for name, thumb in thumbs.items())]
-        return sha256(json.dumps(said).encode()).hexdigest()
 
     @classmethod
     def of(cls, run: Run) -> Target | None:
@@ -41,4 +30,4 @@ class Target:
         if not isinstance(field, models.FileField):
             return None
         target = cls(model, field)
-        return target if target.fingerprint == run.fingerprint else None
+        return target if fingerprint(field) == run.fingerprint else None

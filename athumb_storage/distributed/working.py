@@ -10,9 +10,10 @@ from typing import Any, Final
 from athumb_storage import conf
 from athumb_storage.distributed import engines, leases
 from athumb_storage.distributed.models import Range, Run
-from athumb_storage.distributed.rows import Key, rows_left
+from athumb_storage.distributed.rows import rows_left
 from athumb_storage.distributed.targets import Target
 from athumb_storage.regeneration import WORKERS, Outcome, Result, regenerate
+from athumb_storage.rows import PrimaryKey
 
 logger = logging.getLogger("athumb_storage")
 
@@ -65,7 +66,7 @@ def _turn(run: Run, work: engines.Work) -> float | None:
 
 
 def _work_through(part: Range, target: Target) -> None:
-    key = Key(target.model)
+    key = PrimaryKey(target.model)
     tries = TRIES + 1 if _is_alone(part) else 0  # what is done one at a time stays so, up to the row that is looked for
     with leases.kept(part), closing(_results(part, target)) as results:
         for result in results:

@@ -18,13 +18,14 @@ class Progress:
 
     Args:
         stdout: the command's output.
-        total: how many rows there are; None if nobody knows.
+        most: how many rows are done at most; None is all.
         is_wanted: whether to tell anything.
     """
 
-    def __init__(self, stdout: Any, total: int | None, *, is_wanted: bool = True) -> None:
+    def __init__(self, stdout: Any, most: int | None, *, is_wanted: bool = True) -> None:
         self._stdout = stdout
-        self._total = total
+        self._most = most
+        self._total: int | None = None
         self._is_wanted = is_wanted
         self._done = 0
         self._began = self._told = time.monotonic()
@@ -36,12 +37,18 @@ class Progress:
                 from tqdm import tqdm
             except ImportError:
                 return self
-            self._bar = tqdm(total=self._total, unit=" rows", file=self._stdout, leave=False, dynamic_ncols=True)
+            self._bar = tqdm(unit=" rows", file=self._stdout, leave=False, dynamic_ncols=True)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
+
+    def expect(self, total: int) -> None:
+        """So many rows there are."""
+        self._total = total = total if self._most is None else min(total, self._most)
+        if self._bar is not None:
+            self._bar.reset(total)
 
     def step(self, name: str) -> None:
         """One more row is done, that of the original `name`."""

@@ -7,13 +7,13 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from django.core.management.base import CommandError
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import models
 
 from athumb_storage.regeneration import Outcome, Result
+from athumb_storage.rows import PrimaryKey
 
 
 class Checkpoint:
@@ -21,7 +21,7 @@ class Checkpoint:
 
     Args:
         path: the file; None keeps nothing.
-        arguments: what the command was told. Another command's checkpoint is refused.
+        arguments: what the command was told, and for which thumbs. Another command's checkpoint is refused.
 
     Raises:
         CommandError: the file cannot be read, or is another command's.
@@ -42,7 +42,9 @@ class Checkpoint:
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise CommandError(f"{path} is no checkpoint of this command: {error}") from error
         if arguments != self._state["arguments"]:
-            raise CommandError(f"{path} is the checkpoint of a command with other arguments: {_as_json(arguments)}")
+            raise CommandError(
+                f"{path} is the checkpoint of a command with other arguments, or of other thumbs: {_as_json(arguments)}"
+            )
         self._state = state
 
     @property
@@ -55,19 +57,14 @@ class Checkpoint:
         """The label of the field that is worked on; those before it are done."""
         return self._state["field"]  # type: ignore[no-any-return]
 
-    def last_pk(self, field: str, model: type[models.Model]) -> Any:
+    def last_pk(self, field: str, key: PrimaryKey) -> Any:
         """The primary key up to which the rows of a field are done; None if none is."""
-        value, key = self._state["pk"], cast(Any, model._meta.pk)
-        if self.field != field or value is None:
-            return None
-        if isinstance(value, list):  # of several columns
-            return tuple(part.to_python(each) for part, each in zip(key, value, strict=True))
-        return key.to_python(value)
+        return key.from_text(self._state["pk"]) if self.field == field and self._state["pk"] is not None else None
 
-    def note(self, field: str, result: Result) -> None:
+    def note(self, field: str, key: PrimaryKey, result: Result) -> None:
         """Note that this row and all before it are done."""
         self.counts[result.outcome] += 1
-        self._state.update(field=field, pk=result.pk)
+        self._state.update(field=field, pk=key.to_text(result.pk))
         # To look at a row without a file again takes less time than to write this.
         if result.outcome not in (Outcome.EMPTY, Outcome.REPEATED) or self.counts.total() % 1000 == 0:
             self._save()
@@ -87,6 +84,12 @@ class Checkpoint:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(self._path)
+        if os.name == "posix":  # elsewhere no folder can be opened
+            folder = os.open(self._path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
 
 class Report:
@@ -116,6 +119,8 @@ class Report:
         told = {"field": field, "pk": result.pk, "name": result.name, "outcome": result.outcome.value}
         self._file.write(_as_json({**told, **({"reason": result.reason} if result.reason else {})}) + "\n")
         self._file.flush()
+        if result.outcome is Outcome.FAILED:  # which nobody would hear of again
+            os.fsync(self._file.fileno())
 
 
 def _as_json(value: Any) -> str:

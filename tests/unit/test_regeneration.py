@@ -18,7 +18,7 @@ from django.core.files.storage import default_storage
 from django.db import models
 
 from athumb_storage import regeneration
-from athumb_storage.regeneration import PAGE, Outcome, Result, regenerate
+from athumb_storage.regeneration import PAGE, Outcome, Result, fingerprint, regenerate
 from athumb_storage.storages import FileSystemThumbnailStorage, InMemoryThumbnailStorage, S3ThumbnailStorage
 from tests.conftest import draw, image_in, noise, upload
 from tests.proxy import ERROR, FORBIDDEN, RESET, SLOW_DOWN, Proxy
@@ -437,3 +437,21 @@ class TestRequests:
         while not done.broken:
             time.sleep(0.01)
         results.close()  # if it waited, this test would take longer than any may
+
+
+def test_a_fingerprint_is_that_of_thumbs_and_naming():
+    def of(**options):
+        field = Plain._meta.get_field("image").clone()
+        field.storage = InMemoryThumbnailStorage(**options)
+        return fingerprint(field)
+
+    thumbs = {"a": {"size": (9, 9)}, "b": {"size": (8, 8)}}
+    same = of(thumbs=thumbs)
+    assert of(thumbs=dict(thumbs), location="elsewhere") == same
+    others = [
+        of(thumbs={"a": {"size": (9, 9)}}),
+        of(thumbs={"a": {"size": (9, 9)}, "c": {"size": (8, 8)}}),
+        of(thumbs={**thumbs, "b": {"size": (8, 7)}}),
+        of(thumbs=thumbs, naming="athumb"),
+    ]
+    assert len({same, *others}) == 5

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -18,7 +17,8 @@ from athumb_storage.distributed import door
 from athumb_storage.management.arguments import fields_with_thumbs, named_field, named_model, named_thumbs, since
 from athumb_storage.management.progress import Progress, counted
 from athumb_storage.management.records import Checkpoint, Report
-from athumb_storage.regeneration import WORKERS, Outcome, Result, regenerate
+from athumb_storage.regeneration import WORKERS, Outcome, Result, fingerprint, regenerate
+from athumb_storage.rows import PrimaryKey
 from athumb_storage.storages.journal import is_of_storing
 
 _CHOICES = ("thumb", "pk", "start_pk", "filter", "missing", "stale", "since", "limit", "dry_run", "database")
@@ -84,7 +84,8 @@ class Command(BaseCommand):
                 self.stdout.write(door.enqueue(rows, field, only, options, _due(rows, field, only, options)))
             return
         chosen = {name: options[name] for name in _CHOICES}
-        checkpoint = Checkpoint(options["checkpoint"], {"fields": [_label(*each) for each in fields], **chosen})
+        thumbs = {_label(model, field): fingerprint(field) for model, field in fields}
+        checkpoint = Checkpoint(options["checkpoint"], {"thumbs": thumbs, **chosen})
         if checkpoint.is_complete:
             self.stdout.write(f"{options['checkpoint']} says that all is done. Remove it to begin anew.")
         else:
@@ -105,25 +106,28 @@ class Command(BaseCommand):
         report: Report,
     ) -> None:
         labels = [_label(*each) for each in fields]
-        done = labels.index(checkpoint.field) if checkpoint.field else 0
-        for label, (model, field) in list(zip(labels, fields, strict=True))[done:]:
-            last = checkpoint.last_pk(label, model)
+        first = labels.index(checkpoint.field) if checkpoint.field else 0
+        for label, (model, field) in list(zip(labels, fields, strict=True))[first:]:
+            key = PrimaryKey(model)
+            last = checkpoint.last_pk(label, key)
             rows = _rows(model, options)
             rows = rows if last is None else rows.filter(pk__gt=last)
             only = named_thumbs(field, options["thumb"])
-            total = None if options["missing"] or options["stale"] else rows.count()
-            due = _due(rows, field, only, options)
             limit = options["limit"] and options["limit"] - checkpoint.counts.total()
             how = {"limit": limit, "workers": options["workers"], "dry_run": options["dry_run"]}
-            found = regenerate(rows, field, only, due=due, **how)
-            with closing(found), Progress(self.stdout, total, is_wanted=options["verbosity"] > 0) as progress:
-                for result in found:
-                    report.write(label, result)
-                    checkpoint.note(label, result)
-                    progress.step(result.name)
-                    self._tell(result, progress, options["verbosity"])
-                    if result.outcome is Outcome.FAILED and options["fail_fast"]:
-                        raise CommandError(f"Stopped at the first failure, after {counted(checkpoint.counts.total())}.")
+            with Progress(self.stdout, limit, is_wanted=options["verbosity"] > 0) as progress:
+                due = _due(rows, field, only, options, progress.expect)
+                if due is None:
+                    progress.expect(rows.count())
+                with closing(regenerate(rows, field, only, due=due, **how)) as results:
+                    for result in results:
+                        report.write(label, result)
+                        checkpoint.note(label, key, result)
+                        progress.step(result.name)
+                        self._tell(result, progress, options["verbosity"])
+                        if result.outcome is Outcome.FAILED and options["fail_fast"]:
+                            done = counted(checkpoint.counts.total())
+                            raise CommandError(f"Stopped at the first failure, after {done}.")
 
     def _tell(self, result: Result, progress: Progress, verbosity: int) -> None:
         if result.outcome is Outcome.FAILED:
@@ -171,11 +175,8 @@ def _rows(model: type[models.Model], options: dict[str, Any]) -> models.QuerySet
 
 
 def _parsed_pk(model: type[models.Model], text: str) -> Any:
-    key: Any = model._meta.pk
     try:
-        if hasattr(key, "field_names"):  # it has several columns
-            return tuple(each.to_python(value) for each, value in zip(key, json.loads(text), strict=True))
-        return key.to_python(text)
+        return PrimaryKey(model).from_text(text)
     except (ValidationError, ValueError, TypeError) as error:
         raise CommandError(f"{text!r} is no primary key of {model._meta.label}.") from error
 
@@ -193,13 +194,17 @@ def _lookup(text: str) -> dict[str, Any]:
 
 
 def _due(
-    rows: models.QuerySet[Any], field: models.FileField, only: Sequence[str] | None, options: dict[str, Any]
+    rows: models.QuerySet[Any],
+    field: models.FileField,
+    only: Sequence[str] | None,
+    options: dict[str, Any],
+    counted: Callable[[int], object] = bool,
 ) -> Iterable[tuple[Any, Sequence[str]]] | None:
     """The rows that lack thumbs or have stale ones; None if all are wanted."""
     if not (options["missing"] or options["stale"]):
         return None
     chosen = {name: options[name] for name in ("missing", "stale", "since")}
-    return _found(due(field, only=only, rows=rows, **chosen), field)
+    return _found(due(field, only=only, rows=rows, counted=counted, **chosen), field)
 
 
 def _found(due: Iterable[tuple[Any, Sequence[str]]], field: Any) -> Iterator[tuple[Any, Sequence[str]]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from django.db import connection, models
+from django.db import connection
 
-from athumb_storage.distributed.errors import RunError
 from athumb_storage.distributed.models import Range, Run
-from athumb_storage.distributed.rows import Key, cut, cut_listed, rows_left
+from athumb_storage.distributed.rows import cut, cut_listed, rows_left
+from athumb_storage.rows import PrimaryKey
 from tests.shop.models import Book, Label, Product, SaleProduct, Scan
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("of_two_rows")]
@@ -45,12 +45,8 @@ class TestKeys:
 
     def test_all_that_are_listed(self, model, pks):
         model.objects.bulk_create(model(pk=pk, image="x.jpg") for pk in pks)
-        ranges = list(cut_listed(((pk, None) for pk in pks[1:]), Key(model)))
+        ranges = list(cut_listed(((pk, None) for pk in pks[1:]), PrimaryKey(model)))
         assert sorted(pk for part in ranges for pk in pks_of(part, model)) == sorted(pks[1:])
-
-    def test_as_text_and_back(self, model, pks):
-        key = Key(model)
-        assert [key.from_text(key.to_text(pk)) for pk in pks] == pks
 
 
 def test_a_derived_model():
@@ -68,7 +64,7 @@ def test_no_rows():
 
 def test_one_query_a_range_and_none_goes_over_what_came_before(django_assert_num_queries):
     Product.objects.bulk_create(Product() for _ in range(5))
-    with django_assert_num_queries(4) as queries:
+    with django_assert_num_queries(3) as queries:
         assert len(list(cut(Product.objects.order_by("name")))) == 3
     assert "OFFSET" not in "".join(query["sql"] for query in queries)
 
@@ -83,7 +79,7 @@ def test_of_a_choice_the_others_are_left_out():
 def test_rows_of_which_the_same_thumbs_are_wanted_are_together():
     pks = [Product.objects.create().pk for _ in range(5)]
     names = [["large"], ["60x60", "large"], ["large"], None, ["large"]]
-    ranges = list(cut_listed(zip(pks, names, strict=True), Key(Product)))
+    ranges = list(cut_listed(zip(pks, names, strict=True), PrimaryKey(Product)))
     found = {(*(part.only or ["all"]),): [] for part in ranges}
     for part in ranges:
         found[(*(part.only or ["all"]),)] += pks_of(part, Product)
@@ -94,26 +90,6 @@ def test_what_is_left_after_the_cursor():
     pks = [Product.objects.create().pk for _ in range(4)]
     assert pks_of(Range(cursor=str(pks[1]), end=str(pks[3])), Product) == pks[2:]
     assert pks_of(Range(cursor=str(pks[1]), listed=[str(pk) for pk in pks[:3]]), Product) == [pks[2]]
-
-
-@pytest.mark.skipif(not hasattr(models, "CompositePrimaryKey"), reason="Django has none before 5.2")
-def test_a_key_of_several_columns_is_refused():
-    class Page(models.Model):
-        pk = models.CompositePrimaryKey("book", "number")
-        book = models.IntegerField()
-        number = models.IntegerField()
-
-        class Meta:
-            app_label = "shop"
-
-    try:
-        with pytest.raises(RunError, match=r"shop\.Page has a primary key of several columns"):
-            Key(Page)
-    finally:
-        from django.apps import apps
-
-        del apps.all_models["shop"]["page"]
-        apps.clear_cache()
 
 
 def test_the_order_is_that_of_the_database():

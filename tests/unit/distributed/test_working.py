@@ -14,9 +14,7 @@ from django.utils import timezone
 from athumb_storage import ThumbSet
 from athumb_storage.distributed import engines, leases, runs, working
 from athumb_storage.distributed.models import Range, Run
-from athumb_storage.distributed.targets import Target
-from athumb_storage.regeneration import Outcome, Result
-from athumb_storage.storages import InMemoryThumbnailStorage
+from athumb_storage.regeneration import Outcome, Result, fingerprint
 from tests.conftest import upload
 from tests.shop.models import Book, Label, Plain, Product, SaleProduct, Scan
 from tests.unit.distributed.conftest import IMAGE, IMMEDIATE, has_thumbs, let_leases_end
@@ -341,23 +339,6 @@ class TestOtherCode:
         work(run)
         assert len(queue.tasks) == 1
 
-    def test_fingerprints(self):
-        def fingerprint(**options):
-            field = Plain._meta.get_field("image").clone()
-            field.storage = InMemoryThumbnailStorage(**options)
-            return Target(Plain, field).fingerprint
-
-        thumbs = {"a": {"size": (9, 9)}, "b": {"size": (8, 8)}}
-        same = fingerprint(thumbs=thumbs)
-        assert fingerprint(thumbs=dict(thumbs), location="elsewhere") == same
-        others = [
-            fingerprint(thumbs={"a": {"size": (9, 9)}}),
-            fingerprint(thumbs={"a": {"size": (9, 9)}, "c": {"size": (8, 8)}}),
-            fingerprint(thumbs={**thumbs, "b": {"size": (8, 7)}}),
-            fingerprint(thumbs=thumbs, naming="athumb"),
-        ]
-        assert len({same, *others}) == 5
-
 
 class TestAtOnce:
     @pytest.mark.usefixtures("at_once")
@@ -382,7 +363,7 @@ class TestAtOnce:
             model="shop.Product",
             field="image",
             database="default",
-            fingerprint=Target(Product, IMAGE).fingerprint,
+            fingerprint=fingerprint(IMAGE),
             backend="default",
             queue="default",
         )

@@ -13,6 +13,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
+from athumb_storage import ThumbSet
 from athumb_storage.management import progress
 from tests.conftest import draw, upload
 from tests.shop.models import Book, Document, Plain, Product, SaleProduct
@@ -132,6 +133,13 @@ class TestProgress:
             "2/3 rows, 0.2/s, 0:00:04 left, at 'products/b.jpg'",
             "3/3 rows, 0.2/s, 0:00:00 left, at 'products/c.jpg'",
         ]
+
+    @pytest.mark.parametrize(("arguments", "total"), [(["--missing"], "2 rows"), (["--limit=1"], "1 row")])
+    def test_of_those_that_are_wanted(self, without_thumbs, arguments, total):
+        for name in ("a.jpg", "b.jpg"):
+            without_thumbs(name)
+        Product.objects.create(image=upload("c.jpg"))
+        assert Run("shop.Product", "image", *arguments).lines[0].startswith(f"1/{total}, ")
 
     def test_not_when_told_to_be_quiet(self, without_thumbs):
         without_thumbs()
@@ -436,7 +444,16 @@ class TestCheckpoint:
     def test_that_of_other_arguments_is_refused(self, without_thumbs, path, argument):
         Run("shop.Product", "image", f"--checkpoint={path}")
         error = Run("shop.Product", "image", argument, f"--checkpoint={path}").error
-        assert str(error).startswith(f"{path} is the checkpoint of a command with other arguments: ")
+        assert str(error).startswith(
+            f"{path} is the checkpoint of a command with other arguments, or of other thumbs: "
+        )
+
+    def test_that_of_other_thumbs_is_refused(self, without_thumbs, path, monkeypatch):
+        Run("shop.Product", "image", f"--checkpoint={path}")
+        field = Product._meta.get_field("image")
+        monkeypatch.setattr(field, "thumbs", ThumbSet({"large": {"size": (70, 70)}}))
+        monkeypatch.setattr(field, "_bound", None)
+        assert "or of other thumbs" in str(Run("shop.Product", "image", f"--checkpoint={path}").error)
 
     @pytest.mark.parametrize("content", ["", "[]", "{}", '{"arguments": {}, "counts": {"NOBODY": 1}}', "null"])
     def test_what_is_none_is_refused(self, path, content):
