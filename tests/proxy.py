@@ -212,6 +212,9 @@ class Script:
     choose: Callable[[Request], Fault | None] = lambda request: None
     requests: list[Request] = field(default_factory=list)
     broken: list[Request] = field(default_factory=list)
+    sent: int = 0
+    """Bytes of the requests that reached the server, and of its answers."""
+    received: int = 0
 
     def next(self, method: str, path: str) -> tuple[Request, Fault | None]:
         request = Request(len(self.requests), method, path)
@@ -300,13 +303,16 @@ class Proxy:
         if not head:
             return False
         due = time.monotonic() + self._delay
-        request, fault = self._next(Message(head))
+        script, request, fault = self._next(Message(head))
         complete = _complete(Message(head), client, requests) if fault is None or fault.reads_body else None
         answer = Message(b"")
         if complete and (fault is None or fault.acts):
             time.sleep(max(0.0, due - time.monotonic()))
             server.sendall(complete.head + complete.body)
             answer = _read_answer(answers, request.method)
+            with self._lock:
+                script.sent += len(complete.head) + len(complete.body)
+                script.received += len(answer.head) + len(answer.body)
         if fault is None:
             client.sendall(answer.head + answer.body)
             return True
@@ -314,11 +320,12 @@ class Proxy:
         _end(client, requests, fault.ending)
         return fault.ending is Ending.GOES_ON
 
-    def _next(self, message: Message) -> tuple[Request, Fault | None]:
+    def _next(self, message: Message) -> tuple[Script, Request, Fault | None]:
         method, path, _ = message.start
         bucket = path.split("?")[0].split("/")[1]
         with self._lock:
-            return self._scripts.setdefault(bucket, Script()).next(method, path)
+            script = self._scripts.setdefault(bucket, Script())
+            return script, *script.next(method, path)
 
 
 def _read_head(stream: BinaryIO) -> bytes:

@@ -20,7 +20,7 @@ from tests.shop.models import Product
 pytestmark = pytest.mark.django_db(databases=["default", "other"])
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-IMAGES = 5
+IMAGES = 20
 
 RIGHTS = {
     "GET": "s3:GetObject",
@@ -51,11 +51,15 @@ class Site:
         self.storage = storage
         self._proxy = proxy
 
-    def requests(self, job) -> Counter[str]:
-        """What S3 is asked while a job is done, by S3's words for it."""
+    def script(self, job):
+        """What is sent and received while a job is done."""
         script = self._proxy.script(self.storage.bucket_name)
         job()
-        return Counter(map(_kind, script.requests))
+        return script
+
+    def requests(self, job) -> Counter[str]:
+        """What S3 is asked meanwhile, by S3's words for it."""
+        return Counter(map(_kind, self.script(job).requests))
 
     def upload(self) -> None:
         for number in range(IMAGES):
@@ -92,43 +96,52 @@ PRUNE = command("athumb_audit", "--prune", "--originals", "--min-age=0", "--noin
 
 
 class TestScaling:
-    """The table of requests for each image with six thumbs."""
+    """The table of requests and bytes for each image with six thumbs."""
 
-    def said(self, job: str) -> dict[str, float]:
+    def said(self, job: str) -> dict[str, str]:
         page = (DOCS / "scaling.md").read_text()
         header, _, *lines = re.search(r"^\| job \|.*?\n\n", page, re.M | re.S)[0].strip().splitlines()
         names = [name.strip() for name in header.strip("|").split("|")]
         (line,) = [line for line in lines if line.startswith(f"| {job} ")]
-        cells = dict(zip(names, (cell.strip() for cell in line.strip("|").split("|")), strict=True))
-        return {name: _number(cells[name]) for name in ("GET", "HEAD", "PUT", "LIST", "DELETE")}
+        return dict(zip(names, (cell.strip() for cell in line.strip("|").split("|")), strict=True))
 
-    def seen(self, requests: Counter[str]) -> dict[str, float]:
+    def compare(self, site, job: str, do) -> None:
         """For each image; one listing or deletion is enough for a thousand keys, and thumbs and originals go apart."""
+        files = [*site.storage.list_files()]
+        script = site.script(do)
+        requests, said = Counter(map(_kind, script.requests)), self.said(job)
         assert requests["LIST"] <= 1
         assert requests["DELETE"] <= 2
-        each = {name: requests[name] / IMAGES for name in ("GET", "HEAD", "PUT")}
-        return {**each, **{name: bool(requests[name]) * 7 / 1000 for name in ("LIST", "DELETE")}}
+        for kind in ("GET", "HEAD", "PUT"):
+            assert requests[kind] / IMAGES == float(said[kind] or 0), kind
+        for kind in ("LIST", "DELETE"):
+            assert bool(requests[kind]) * 7 / 1000 == float(said[kind] or 0), kind
+        files = files or [*site.storage.list_files()]
+        stored = {"original": 0, "thumbs": 0}
+        for file in files:
+            stored["original" if site.storage.naming.original(file.name) is None else "thumbs"] += file.size
+        for way, count in (("sent", script.sent), ("received", script.received)):
+            *payload, overhead = said[way].split(" + ")
+            left = (count - sum(stored[what] for what in payload)) / IMAGES / 1000
+            told = float(re.fullmatch(r"([\d.]+) kB", overhead)[1])
+            assert left == pytest.approx(told, rel=0.25, abs=0.3), (way, left)
 
     def test_upload(self, site):
-        assert self.seen(site.requests(site.upload)) == self.said("upload")
+        self.compare(site, "upload", site.upload)
 
     def test_regenerate(self, site):
         site.upload()
-        assert self.seen(site.requests(REGENERATE)) == self.said("regenerate")
+        self.compare(site, "regenerate", REGENERATE)
 
     def test_audit(self, site):
         site.upload()
-        assert self.seen(site.requests(AUDIT)) == self.said("audit")
+        self.compare(site, "audit", AUDIT)
 
     def test_prune(self, site):
         site.upload()
         site.forget()
-        assert self.seen(site.requests(PRUNE)) == self.said("prune")
+        self.compare(site, "prune", PRUNE)
         assert [*site.storage.list_files()] == []
-
-
-def _number(cell: str) -> float:
-    return float(cell or 0)
 
 
 class TestRights:

@@ -18,6 +18,7 @@ GROUPS = (
     "api",
     "regenerate",
     "rows",
+    "jobs",
     "threads",
     "memory",
     "quality",

@@ -65,7 +65,9 @@ def main(scenario: str) -> None:
     before = _uploaded()
     workers: list[Worker] = []
     try:
-        report = {"killed": _killed, "alone": _killed_alone, "deadly": _deadly}[scenario](engine, workers)
+        report = {"killed": _killed, "alone": _killed_alone, "deadly": _deadly, "hasty": _hasty}[scenario](
+            engine, workers
+        )
     finally:
         for worker in workers:
             worker.process.kill()
@@ -152,6 +154,14 @@ def _deadly(engine: str, workers: list[Worker]) -> dict[str, Any]:
     Label.objects.filter(pk=deadly.pk).update(image=deadly.image.name)
     failures = [[failure.row, failure.reason] for failure in run.failures.all()]
     return {**_counts(run), "deadly": deadly.pk, "failures": failures, "seconds": seconds}
+
+
+def _hasty(engine: str, workers: list[Worker]) -> dict[str, Any]:
+    """Two workers of a broker that gives a task to the other one while it is being done."""
+    workers += [Worker(engine, number) for number in (1, 2)]
+    run = _started()
+    seconds = _until(lambda: _is_finished(run))
+    return {**_counts(run), "seconds": seconds}
 
 
 def _in_the_middle(run: Any, owners: dict[int, set[str]]) -> list[int]:

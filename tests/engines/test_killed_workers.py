@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
@@ -32,7 +34,7 @@ def drive(new_bucket, s3_options):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr
         print(done.stdout, done.stderr)
-        return json.loads(done.stdout)
+        return {**json.loads(done.stdout), "log": done.stderr}
 
     return drive
 
@@ -72,3 +74,11 @@ def test_a_picture_that_kills_is_passed_over(drive, redis_url, sqlite):
     assert (report["done"], report["generated"], report["failed"]) == (ROWS, ROWS - 1, 1)
     assert report["failures"] == [[report["deadly"], "ended its worker 2 times when it was alone"]]
     assert len(report["wrong"]) == 1
+
+
+def test_a_visibility_timeout_that_is_shorter_than_a_task(drive, redis_url, sqlite):
+    """The broker hands out what is still being done: no row is done twice, and the run comes to its end."""
+    report = drive("hasty", engine="celery", broker=redis_url, database=sqlite, visibility=1, delay=0.2)
+    received = Counter(re.findall(r"\[(\w+)\] received", report["log"]))
+    assert max(received.values()) > 1
+    assert_all_is_done(report)

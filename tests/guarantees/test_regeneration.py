@@ -19,7 +19,7 @@ from PIL import Image
 from athumb_storage.regeneration import _AHEAD
 from tests.conftest import noise
 
-ROWS = 60
+ROWS = 90
 WORKERS = 3
 
 SITE = """
@@ -69,7 +69,7 @@ class Site:
         """Rows whose originals alone are stored."""
         with self.command("check") as process:
             assert process.wait() == 0
-        data = noise((600, 500))
+        data = noise((1000, 800))  # so that each takes a while
         (self.media / "products").mkdir(parents=True)
         names = [f"products/{number}.jpg" for number in range(ROWS)]
         for name in names:
