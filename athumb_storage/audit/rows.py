@@ -106,7 +106,7 @@ def file_columns(database: str | None = None) -> list[FileColumn]:
     return [
         FileColumn(model, field, alias)
         for model in apps.get_models(include_auto_created=True)
-        if not (model._meta.proxy or model._meta.swapped)
+        if not model._meta.proxy
         for field in model._meta.local_concrete_fields
         if isinstance(field, models.FileField)
         for alias in ([database] if database else connections)
