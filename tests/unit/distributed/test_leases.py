@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -44,6 +45,7 @@ class TestClaim:
     def test_not_before_the_lease_has_ended(self, run, settings):
         settings.ATHUMB_LEASE_SECONDS = 0.001
         first = leases.claim(run)
+        time.sleep(0.05)
         settings.ATHUMB_LEASE_SECONDS = 1000
         again = leases.claim(run)
         assert again.pk == first.pk, "one of a millisecond has ended"
