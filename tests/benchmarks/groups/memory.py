@@ -44,10 +44,10 @@ def _added(save: Save, photo: Path) -> float:
 def peak_added(action: Callable[[], object]) -> float:
     """MiB of resident memory at the peak of an action, above what there was before it."""
     gc.collect()
-    before = _status("VmRSS")
+    before = status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")
     action()
-    return (_status("VmHWM") - before) / MIB
+    return (status("VmHWM") - before) / MIB
 
 
 def _saved(save: Save, photo: Path) -> None:
@@ -55,7 +55,7 @@ def _saved(save: Save, photo: Path) -> None:
         save(content)
 
 
-def _status(name: str) -> int:
+def status(name: str) -> int:
     """A line of /proc/self/status, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
