@@ -55,18 +55,18 @@ def prune_prefixes() -> tuple[str, ...]:
     """`ATHUMB_PRUNE_PREFIXES`: where `athumb_audit --prune` may remove something, such as "s3://media/products/"."""
     prefixes = _strings("ATHUMB_PRUNE_PREFIXES", getattr(settings, "ATHUMB_PRUNE_PREFIXES", ()))
     for prefix in prefixes:
-        if not prefix.endswith("/") or not prefix.startswith(("s3://", "/")) or len(prefix) <= len("s3://"):
+        if not prefix.endswith("/") or not prefix.startswith(("s3://", "/")) or prefix in ("s3://", "/"):
             wanted = '"s3://bucket/folder/" or "/absolute/folder/" is wanted, with a slash at its end'
             raise ImproperlyConfigured(f"ATHUMB_PRUNE_PREFIXES has {prefix!r}; {wanted}")
     return prefixes
 
 
 @lru_cache
-def files_in_use() -> tuple[Callable[[Any], Iterable[str]], ...]:
-    """`ATHUMB_FILES_IN_USE`: what gives the names of files in a storage that are in use without a field."""
+def files_in_use() -> dict[str, Callable[[Any], Iterable[Any]]]:
+    """`ATHUMB_FILES_IN_USE`: what names files in a storage that are in use without a field, by its path."""
     try:
         paths = _strings("ATHUMB_FILES_IN_USE", getattr(settings, "ATHUMB_FILES_IN_USE", ()))
-        return tuple(map(import_string, paths))
+        return {path: import_string(path) for path in paths}
     except ImportError as error:
         raise ImproperlyConfigured(f"ATHUMB_FILES_IN_USE: {error}") from error
 

@@ -54,3 +54,4 @@ STORAGES = {
     "default": {"BACKEND": "athumb_storage.storages.InMemoryThumbnailStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+STOCK_REPLACED = "stock.Photo"

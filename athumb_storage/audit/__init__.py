@@ -2,12 +2,14 @@
 
 from athumb_storage.audit.dueness import due
 from athumb_storage.audit.inventory import Inventory
-from athumb_storage.audit.pruning import REMOVED, Pruning, refuse_to_prune
+from athumb_storage.audit.pruning import GONE, IN_USE, REMOVED, Pruning, refuse_to_prune
 from athumb_storage.audit.reconciling import KINDS, Audit, Finding, Total, audited, stored_at
 from athumb_storage.audit.rows import file_columns
 from athumb_storage.audit.scope import Scope, has_thumbs
 
 __all__ = [
+    "GONE",
+    "IN_USE",
     "KINDS",
     "REMOVED",
     "Audit",

@@ -39,9 +39,9 @@ class Inventory:
         try:
             told: Any = json.loads(manifest.read_text("utf-8"))
             self.bucket = str(told["sourceBucket"])
-            self._files = [str(file["key"]) for file in told["files"]]
+            self._files = [(str(file["key"]), file.get("size")) for file in told["files"]]
             file_format, schema = str(told["fileFormat"]), str(told["fileSchema"])
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             why = f"{type(error).__name__}: {error}"
             raise AuditError(f"{manifest} is no manifest of an S3 Inventory ({why})") from error
         if file_format != "CSV":
@@ -77,16 +77,18 @@ class Inventory:
                 return None
             if value("Bucket") != self.bucket:
                 raise AuditError(f"{self._path}: a line is of the bucket {shown(value('Bucket'))}.")
-            modified = datetime.fromisoformat(value("LastModifiedDate") or "")
+            modified, size = _time(value("LastModifiedDate") or ""), _size(value("Size") or "0")
             etag = value("ETag")
             key = unquote_plus(value("Key") or "", errors="surrogateescape")
-            return StoredFile(key, int(value("Size") or 0), modified, f'"{etag}"' if etag else None)
+            return StoredFile(key, size, modified, f'"{etag}"' if etag else None)
         except (ValueError, IndexError) as error:
             raise AuditError(f"{self._path}: a line cannot be read ({error}): {shown(','.join(row))}") from error
 
     def _rows(self) -> Iterator[list[str]]:
-        for key in self._files:
+        for key, size in self._files:
             path = self._found(key)
+            if size is not None and path.stat().st_size != size:
+                raise AuditError(f"{path} has {path.stat().st_size} bytes, and the manifest says {size}.")
             try:
                 with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
                     yield from csv.reader(lines)
@@ -99,3 +101,17 @@ class Inventory:
             if path.is_file() and ".." not in path.parts[len(folder.parts) :]:
                 return path
         raise AuditError(f"The file {shown(key)} of the inventory is not beside {self._path}.")
+
+
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError("the time has no zone")
+    return time
+
+
+def _size(text: str) -> int:
+    size = int(text)
+    if not 0 <= size < 1 << 63:
+        raise ValueError("no object has this size")
+    return size

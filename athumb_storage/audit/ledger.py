@@ -117,8 +117,8 @@ class Ledger:
         self._database.close()
         self._folder.cleanup()
         if isinstance(error, sqlite3.Error):
-            where = f"the temporary file in {tempfile.gettempdir()!r}"
-            raise AuditError(f"{where} failed ({error}); the variable TMPDIR names another place for it.") from error
+            where = "the variable TMPDIR names another place for them"
+            raise AuditError(f"the temporary files of the audit failed ({error}); {where}.") from error
 
     # Filling
 

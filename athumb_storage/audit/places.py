@@ -11,8 +11,8 @@ from typing import Any, Final
 from django.core.exceptions import SuspiciousFileOperation
 from django.utils.functional import LazyObject, empty
 
-_ODD: Final = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|\\")
-"""What a storage would write otherwise: empty parts of a path, dots, backslashes."""
+_ODD: Final = re.compile(r"(?:^|/)\.{0,2}(?:/|$)")
+"""What a storage would write otherwise: empty parts of a path, and dots."""
 
 
 @dataclass(frozen=True)
@@ -43,22 +43,34 @@ class Place:
 
         A name that no storage would take, such as "../secret", has a key at which nothing can be listed.
         """
-        return _written(self.prefix, name) if _ODD.search(name) else self.prefix + name
+        return self._written(name) if self._is_odd(name) else self.prefix + name
 
     def holds(self, key: str) -> bool:
         """Whether this storage finds the file at `key` by a name, and no other file."""
-        return key.startswith(self.prefix) and not _ODD.search(key[len(self.prefix) :])
+        return key.startswith(self.prefix) and not self._is_odd(key[len(self.prefix) :])
 
     def name(self, key: str) -> str | None:
         """The name of the file at `key` in this storage; None if it lies elsewhere."""
         return key[len(self.prefix) :] if key.startswith(self.prefix) else None
 
+    def names(self, key: str) -> list[str]:
+        """The names by which rows may have the file at `key`: the plain one, and what older releases kept."""
+        name = self.name(key)
+        return [] if name is None else [name, f"/{name}", f"./{name}", *([key] if not self.home else [])]
 
-def _written(prefix: str, name: str) -> str:
-    """The key as storages make it, see `storages.utils.safe_join` of django-storages."""
-    key = posixpath.normpath(posixpath.join("/", prefix, posixpath.normpath(name).replace("\\", "/")))
-    key = key if prefix.startswith("/") else key.lstrip("/")
-    return key if key.startswith(prefix) else prefix + name
+    def _is_odd(self, name: str) -> bool:
+        """Whether a storage would write this name otherwise."""
+        return bool(_ODD.search(name)) or ("\\" in name and self.home != "")
+
+    def _written(self, name: str) -> str:
+        """The key as storages make it, see `storages.utils.safe_join` of django-storages."""
+        if self.home != "":
+            name = name.replace("\\", "/")
+        elif name.startswith("/"):
+            name = realpath(name)
+        key = posixpath.normpath(posixpath.join("/", self.prefix, posixpath.normpath(name)))
+        key = key if self.prefix.startswith("/") else key.lstrip("/")
+        return key if key.startswith(self.prefix) else self.prefix + name
 
 
 def place_of(storage: Any) -> Place:

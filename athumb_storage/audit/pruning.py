@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
 from athumb_storage import conf
-from athumb_storage.audit.places import Place, canonical
+from athumb_storage.audit.places import canonical
 from athumb_storage.audit.reconciling import Audit, Finding
-from athumb_storage.audit.scope import Root, Scope, keys_of, outermost
+from athumb_storage.audit.scope import Home, Keys, Root, Scope, outermost
 from athumb_storage.exceptions import AuditError
 from athumb_storage.storages.listing import StoredFile
 
@@ -66,11 +66,10 @@ class Pruning:
         findings = self.candidates()
         try:
             while batch := list(islice(findings, BATCH)):
-                for root in dict.fromkeys(self._root_of(finding) for finding in batch):
-                    here = [finding for finding in batch if self._root_of(finding) == root]
-                    outcomes += self._prune(root, here)
+                for place, root in {finding.root.place: finding.root for finding in batch}.items():
+                    self._prune(root, [finding for finding in batch if finding.root.place == place], outcomes)
         except BaseException:
-            logger.exception("Pruning ended before its end; until then %d files were removed.", outcomes[REMOVED])
+            logger.exception("Pruning ended before its end; at least %d files were removed.", outcomes[REMOVED])
             raise
         for finding, reason in self._judged():
             if reason is not None:
@@ -81,7 +80,7 @@ class Pruning:
         """Every orphan, and why it is passed over; None if it is not."""
         for kind in self._kinds:
             for finding in self._audit.findings(kind):
-                place = self._root_of(finding).place
+                place = finding.root.place
                 address = place.address_of(finding.key)
                 if address is None or not address.startswith(self._prefixes):
                     yield finding, OUTSIDE
@@ -92,14 +91,9 @@ class Pruning:
                 else:
                     yield finding, None
 
-    def _root_of(self, finding: Finding) -> Root:
-        roots = self._audit.scope.roots_of(finding.number)
-        return next(root for root in roots if finding.key.startswith(root.place.prefix))
-
-    def _prune(self, root: Root, batch: list[Finding]) -> Counter[str]:
+    def _prune(self, root: Root, batch: list[Finding], outcomes: Counter[str]) -> None:
         """Look at these again, and remove those that are still as they were and still nobody's."""
-        outcomes: Counter[str] = Counter()
-        used = in_use(self._audit.scope, batch[0].number, {finding.key for finding in batch})
+        used = in_use(batch[0].home, {finding.key for finding in batch})
         self._skip(outcomes, [finding for finding in batch if finding.key in used], IN_USE)
         left = [finding for finding in batch if finding.key not in used]
         names = [finding.key[len(root.place.prefix) :] for finding in left]
@@ -114,30 +108,28 @@ class Pruning:
         if doomed:
             root.storage.remove_files(doomed)
             outcomes[REMOVED] += len(doomed)
-        return outcomes
 
     def _skip(self, outcomes: Counter[str], findings: Collection[Finding], reason: str) -> None:
-        outcomes[reason] += len(findings)
         for finding in findings:
-            logger.info("Not removed, %s: %r", reason, self._audit.address(finding))
+            outcomes[reason] += 1
+            logger.info("Not removed, %s: %r", reason, finding.address)
 
 
 def refuse_to_prune(scope: Scope) -> None:
     """Refuse where it is plain, before anything is listed, that nothing may be removed.
 
     Raises:
-        AuditError: no prefix is declared, or none lies where this project has its files; or a file has two names.
+        AuditError: no prefix is declared, or none lies where this project has its files; or not all rows can be read;
+            or a file has two names.
     """
     _refuse_without_prefixes(scope)
+    if scope.unread:
+        where = "A router's db_for_read() says in which database a table is."
+        raise AuditError(f"Nothing is pruned: the table of {scope.unread[0]} cannot be read. {where}")
     _refuse_links(scope)
 
 
 def _refuse_without_prefixes(scope: Scope) -> None:
-    """Refuse to prune what nobody has declared to be this project's.
-
-    Raises:
-        AuditError: no prefix is declared, or none lies where this project has its files.
-    """
     prefixes = _prefixes()
     addresses = [root.place.address for root in scope.roots]
     if not prefixes:
@@ -159,12 +151,9 @@ def _refuse_without_prefixes(scope: Scope) -> None:
 
 
 def _refuse_links(scope: Scope) -> None:
-    """Refuse to prune where a file may have two names, of which a row has only one.
-
-    Raises:
-        AuditError: there is a symbolic link where a field has its files on the file system.
-    """
-    for root in outermost([column for column in scope.columns if not column.place.home]):
+    """Refuse where there is a symbolic link, so that a file may have two names, of which a row has only one."""
+    columns = [column for home in scope.homes for column in home.columns]
+    for root in outermost([column for column in columns if column.place.home == ""]):
         for folder, folders, files in os.walk(root.place.prefix):
             for name in (*folders, *files):
                 path = Path(folder, name)
@@ -176,7 +165,7 @@ def _prefixes() -> tuple[str, ...]:
     return tuple(map(canonical, conf.prune_prefixes()))
 
 
-def in_use(scope: Scope, number: int, keys: Collection[str]) -> set[str]:
+def in_use(home: Home, keys: Collection[str]) -> set[str]:
     """Those of these keys that something uses now: a row or a callable names it, or the original that it belongs to.
 
     Raises:
@@ -184,28 +173,21 @@ def in_use(scope: Scope, number: int, keys: Collection[str]) -> set[str]:
     """
     belonging: dict[str, set[str]] = {key: {key} for key in keys}
     for key in keys:
-        for original, _, _ in scope.originals_of(number, key):
+        for original, _, _ in home.originals_of(key):
             belonging.setdefault(original, set()).add(key)
     used: set[str] = set()
-    for column in scope.columns_of(number):
-        names = {name: key for key in belonging if (name := column.place.name(key)) is not None}
-        used.update(*(belonging[names[name]] for name in column.named(names) if name in names))
-        if column.makes_thumbs and column.storage.naming.prefix("name") is None:
-            # Keys cannot be told back, so what each row expects has to be looked at.
-            used |= _expected(column.names(), column.storage, column.place, keys)
-    for at, told in scope.used_without_a_field():
-        if at == number:
-            used |= belonging.get(told.key, set())
-            used.update(key for of_thumb in told.thumbs.values() for key in of_thumb if key in belonging)
+    for told in chain(_told_by_rows(home, belonging), home.used_without_a_field()):
+        used |= belonging.get(told.key, set())
+        used.update(key for of_thumb in told.thumbs.values() for key in of_thumb if key in belonging)
     return used & set(keys)
 
 
-def _expected(names: Iterable[str], storage: object, place: Place, keys: Collection[str]) -> set[str]:
-    found: set[str] = set()
-    for name in names:
-        for of_thumb in keys_of(storage, place, name).thumbs.values():
-            found.update(key for key in of_thumb if key in keys)
-    return found
+def _told_by_rows(home: Home, keys: Collection[str]) -> Iterator[Keys]:
+    """What the rows name that name one of these keys. Where a thumb does not tell its original, all rows are read."""
+    for column in home.columns:
+        names = (name for key in keys for name in column.place.names(key))
+        for name in column.named(names) if home.can_tell_back else column.names():
+            yield home.keys_of(column, name)
 
 
 def _is_same(listed: StoredFile, now: StoredFile) -> bool:

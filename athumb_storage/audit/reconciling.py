@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from athumb_storage.audit.ledger import Ledger, decoded, encoded, microseconds, time_of
-from athumb_storage.audit.scope import Keys, Root, Scope
+from athumb_storage.audit.scope import Home, Keys, Root, Scope
 from athumb_storage.exceptions import AuditError
 from athumb_storage.storages.listing import StoredFile
 
@@ -58,14 +58,22 @@ _OLDER_THUMBS: Final = """
 """
 
 
-_MISSING: Final = "SELECT place, key FROM found WHERE kind IN ('missing_originals', 'missing_thumbs') LIMIT ?"
+_FOUND_KEY: Final = "CREATE INDEX found_key ON found (kind, place, key)"
 
-_NOT_MISSING: Final = """
-    DELETE FROM found WHERE kind IN ('missing_originals', 'missing_thumbs') AND place = ? AND key = ?
+_SOME: Final = "SELECT place, key FROM found WHERE kind = ? AND (place, key) > (?, ?) ORDER BY place, key LIMIT ?"
+
+_NOT_MISSING: Final = "DELETE FROM found WHERE kind = ? AND place = ? AND key = ?"
+
+_MISSING_THUMBS_OF: Final = """
+    INSERT INTO found SELECT DISTINCT 'missing_thumbs', a.place, a.key, 0, NULL, NULL FROM used u
+    CROSS JOIN absent a ON a.original = u.id
+    WHERE u.place = ? AND u.key = ? AND u.is_audited AND a.is_required
 """
 
-MOST_LOOKED_AT: Final = 1000
-"""Up to how many missing files are looked at again."""
+MOST_LOOKED_AT: Final = 100_000
+"""How many missing originals, and thumbs, are looked at again: where more is missing, that is no coincidence."""
+
+_BATCH: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -82,14 +90,23 @@ class Finding:
 
     kind: str
     """One of `KINDS`."""
-    number: int
-    """Of its place in the scope."""
+    home: Home
     key: str
-    """Absolute in its place."""
+    """Absolute in its home."""
     size: int
     """In bytes; 0 for what is missing."""
     file: StoredFile | None
     """What was listed of an orphan, under its key; None for the others."""
+
+    @property
+    def root(self) -> Root:
+        """Where it was looked for."""
+        return self.home.root_of(self.key)
+
+    @property
+    def address(self) -> str:
+        """Where it is, as `ATHUMB_PRUNE_PREFIXES` would say; its key where there is no such thing."""
+        return self.root.place.address_of(self.key) or self.key
 
 
 Listing = Callable[[Root], Iterator[StoredFile]]
@@ -116,17 +133,12 @@ class Audit:
 
     def findings(self, kind: str) -> Iterator[Finding]:
         """All of a kind, by their keys."""
-        query = "SELECT place, key, size, modified, etag FROM found WHERE kind = ? ORDER BY rowid"
+        query = "SELECT place, key, size, modified, etag FROM found WHERE kind = ? ORDER BY place, key"
         is_orphan = kind.startswith("orphaned")
         for number, key, size, modified, etag in self._ledger.query(query, [kind]):
             name = decoded(key)
             file = StoredFile(name, size, time_of(modified), etag) if is_orphan else None
-            yield Finding(kind, number, name, size, file)
-
-    def address(self, finding: Finding) -> str:
-        """Where it is, as `ATHUMB_PRUNE_PREFIXES` would say; its key where there is no such thing."""
-        (place, *_) = (root.place for root in self.scope.roots_of(finding.number))
-        return place.address_of(finding.key) or finding.key
+            yield Finding(kind, self.scope.homes[number], name, size, file)
 
     # How it is found
 
@@ -135,26 +147,28 @@ class Audit:
 
         Files come first: one that is stored meanwhile, with its row, is then no orphan.
         """
-        for root in self.scope.roots:
-            try:
-                self._ledger.list_files(self.scope.number(root.place), root.place.prefix, listing(root))
-            except NotImplementedError as error:
-                raise AuditError(f"{type(root.storage).__name__} cannot list what it has: {error}") from error
+        for home in self.scope.homes:
+            for root in home.roots:
+                try:
+                    self._ledger.list_files(home.number, root.place.prefix, listing(root))
+                except NotImplementedError as error:
+                    raise AuditError(f"{type(root.storage).__name__} cannot list what it has: {error}") from error
         ((count, size),) = self._ledger.query("SELECT count(*), coalesce(sum(size), 0) FROM listed")
         self.listed = Total(count, size)
-        for column in self.scope.columns:
-            number, is_audited = self.scope.number(column.place), self.scope.is_audited(column)
-            for name in column.names():
-                self._note(number, self.scope.keys_of(column, name), is_audited=is_audited)
-        for number, keys in self.scope.used_without_a_field():
-            self._note(number, keys, is_audited=False)
+        for home in self.scope.homes:
+            for column in home.columns:
+                is_audited = self.scope.is_audited(column)
+                for name in column.names():
+                    self._note(home, home.keys_of(column, name), is_audited=is_audited)
+            for keys in home.used_without_a_field():
+                self._note(home, keys, is_audited=False)
         self._ledger.sort()
 
-    def _note(self, number: int, keys: Keys, *, is_audited: bool) -> None:
-        note = self._ledger.use(number, keys.key, is_audited=is_audited)
+    def _note(self, home: Home, keys: Keys, *, is_audited: bool) -> None:
+        note = self._ledger.use(home.number, keys.key, is_audited=is_audited)
         for thumb, of_thumb in keys.thumbs.items():
             for key in of_thumb:
-                self._ledger.expect(number, key, note, thumb, required=keys.required, slack=keys.slack)
+                self._ledger.expect(home.number, key, note, thumb, required=keys.required, slack=keys.slack)
 
     def compare(self, since: datetime | None) -> None:
         """Note what is not as it should be."""
@@ -164,43 +178,49 @@ class Audit:
         previous = None
         for number, key, size, modified, etag in self._ledger.unexpected():
             if (number, key) != previous:  # a listing may repeat itself at the end of a page
-                self._judge(number, key, size, modified, etag)
+                self._judge(self.scope.homes[number], decoded(key), size, modified, etag)
             previous = number, key
         self._ledger.run(_OLDER_THUMBS)
-        self._look_again()
+        self._ledger.run(_FOUND_KEY)
+        for number, key in self._found_after_all("missing_originals"):
+            self._ledger.run(_MISSING_THUMBS_OF, [number, key])
+        self._found_after_all("missing_thumbs")
 
-    def _look_again(self) -> None:
-        """Drop what is not missing after all: it was stored while the files were listed, or after the inventory.
+    def _found_after_all(self, kind: str) -> list[tuple[int, bytes]]:
+        """Drop what is not missing: it was stored while the files were listed, or after the inventory."""
+        found: list[tuple[int, bytes]] = []
+        last = (-1, b"")
+        for _ in range(0, MOST_LOOKED_AT, _BATCH):
+            missing: list[tuple[int, bytes]] = list(self._ledger.query(_SOME, [kind, *last, _BATCH]))
+            if not missing:
+                break
+            last = missing[-1]
+            for home in self.scope.homes:
+                for root in home.roots:
+                    keys = [key for number, key in missing if number == home.number and root.place.holds(decoded(key))]
+                    files = root.storage.stat_each([decoded(key)[len(root.place.prefix) :] for key in keys])
+                    found += [(home.number, key) for key, file in zip(keys, files, strict=True) if file is not None]
+        for number, key in found:
+            self._ledger.run(_NOT_MISSING, [kind, number, key])
+        return found
 
-        Where very much is missing, that is not why.
-        """
-        missing = list(self._ledger.query(_MISSING, [MOST_LOOKED_AT + 1]))
-        if len(missing) > MOST_LOOKED_AT:
-            return
-        for root in self.scope.roots:
-            number, place = self.scope.number(root.place), root.place
-            keys = [decoded(key) for at, key in missing if at == number and place.holds(decoded(key))]
-            files = root.storage.stat_each([key[len(place.prefix) :] for key in keys])
-            for key in (key for key, file in zip(keys, files, strict=True) if file is not None):
-                self._ledger.run(_NOT_MISSING, [number, encoded(key)])
-
-    def _judge(self, number: int, key: bytes, size: int, modified: int, etag: str | None) -> None:
+    def _judge(self, home: Home, key: str, size: int, modified: int, etag: str | None) -> None:
         """Note what a stored file is that nobody names and no thumb set expects."""
-        kind: str | None = "orphaned_originals"
-        for original, naming, name in self.scope.originals_of(number, decoded(key)):
-            is_audited = self._ledger.use_of(number, original)
+        uses = []
+        for original, naming, name in home.originals_of(key):
+            is_audited = self._ledger.use_of(home.number, original)
             thumb = getattr(naming, "thumb_name", lambda _: None)(name)
             if is_audited and thumb is not None:
-                self._ledger.note_older(number, original, thumb, key, size)
+                self._ledger.note_older(home.number, original, thumb, encoded(key), size)
                 return
-            if is_audited:
-                kind = "surplus_thumbs"
-            elif is_audited is not None and kind != "surplus_thumbs":
-                kind = None  # it is the business of a field that is not asked about
-            elif kind == "orphaned_originals":
-                kind = "orphaned_thumbs"
-        if kind:
-            self._ledger.find(kind, number, key, size, modified, etag)
+            uses.append(is_audited)
+        if True in uses:
+            kind = "surplus_thumbs"
+        elif False in uses or not home.is_a_fields(key):
+            return  # it is the business of a field that is not asked about, or of a storage that no field has
+        else:
+            kind = "orphaned_thumbs" if uses else "orphaned_originals"
+        self._ledger.find(kind, home.number, encoded(key), size, modified, etag)
 
 
 def stored_at(root: Root) -> Iterator[StoredFile]:

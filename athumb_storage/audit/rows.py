@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import InvalidStorageError
-from django.db import DatabaseError, connections, models, router
+from django.db import DatabaseError, connections, models, router, transaction
 
 from athumb_storage.audit.places import Place, place_of
 from athumb_storage.exceptions import AuditError
@@ -55,6 +55,24 @@ class FileColumn:
         except (InvalidStorageError, ImproperlyConfigured, ImportError) as error:
             raise AuditError(f"The storage of {self} cannot be set up: {error}") from error
 
+    @cached_property
+    def is_there(self) -> bool:
+        """Whether its table can be read, if that is not certain: Django migrates it here, or else it is asked."""
+        if self.model._meta.managed and router.allow_migrate_model(self.database, self.model):
+            return True
+        try:
+            with transaction.atomic(using=self.database):
+                self._rows().exists()
+        except DatabaseError as error:
+            logger.info("%s is left out, its table cannot be read: %s", self, error)
+            return False
+        return True
+
+    @property
+    def is_used(self) -> bool:
+        """Whether this is the database that the project uses for the model where it names none."""
+        return self.database in _used_by(self.model)
+
     @property
     def makes_thumbs(self) -> bool:
         """Whether its storage knows of thumbs."""
@@ -79,7 +97,7 @@ class FileColumn:
         Raises:
             AuditError: the table cannot be read.
         """
-        left, found = iter(names), set()
+        left, found = filter(_may_be_kept, names), set()
         try:
             while some := list(islice(left, _MOST_NAMES)):
                 rows = self._rows().filter(**{f"{self.field.attname}__in": some})
@@ -97,29 +115,32 @@ class FileColumn:
         return AuditError(f"{self}: {why}")
 
 
-def file_columns(database: str | None = None) -> list[FileColumn]:
-    """All there are, by default in all databases. A model that is not managed counts where its table is.
+def _may_be_kept(name: str) -> bool:
+    """Whether a database can have this text at all."""
+    try:
+        return "\0" not in name and bool(name.encode())
+    except UnicodeEncodeError:
+        return False
 
-    Raises:
-        DatabaseError: a database cannot be asked which tables it has.
-    """
+
+def every_file_column(database: str | None = None) -> list[FileColumn]:
+    """All there may be, by default in all databases: where a router lets a model be migrated, reads or writes it."""
     return [
         FileColumn(model, field, alias)
         for model in apps.get_models(include_auto_created=True)
         if not model._meta.proxy
         for field in model._meta.local_concrete_fields
         if isinstance(field, models.FileField)
-        for alias in ([database] if database else connections)
-        if router.allow_migrate_model(alias, model) and _is_there(model, alias)
+        for alias in connections
+        if database in (None, alias) and (router.allow_migrate_model(alias, model) or alias in _used_by(model))
     ]
 
 
-def _is_there(model: type[models.Model], alias: str) -> bool:
-    if model._meta.managed:
-        return True
-    connection = connections[alias]
-    table = connection.introspection.identifier_converter(model._meta.db_table)
-    is_there = table in connection.introspection.table_names(include_views=True)
-    if not is_there:
-        logger.info("%s is not managed and has no table in the database %r.", model._meta.label, alias)
-    return is_there
+def file_columns(database: str | None = None) -> list[FileColumn]:
+    """All there are."""
+    return [column for column in every_file_column(database) if column.is_there]
+
+
+def _used_by(model: type[models.Model]) -> set[str]:
+    """The databases that the project uses for a model where it names none."""
+    return {router.db_for_read(model), router.db_for_write(model)}

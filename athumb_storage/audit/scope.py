@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
+from django.conf import STATICFILES_STORAGE_ALIAS
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.storage import InvalidStorageError, default_storage
+from django.core.files.base import File
+from django.core.files.storage import InvalidStorageError, storages
 from django.db.models import FileField
 
 from athumb_storage import conf
 from athumb_storage.audit.places import Place, own, place_of
-from athumb_storage.audit.rows import FileColumn, file_columns
-from athumb_storage.exceptions import AuditError
+from athumb_storage.audit.rows import FileColumn, every_file_column
+from athumb_storage.exceptions import AuditError, shown
 from athumb_storage.naming import Naming
 
 _SAME_SAVE: Final = timedelta(hours=1)
@@ -45,97 +49,159 @@ class Keys(NamedTuple):
     """How many microseconds older than the original they may be; None is any."""
 
 
-class Scope:
-    """
-    Args:
-        fields: the fields that are asked about; None is all that have thumbs.
+@dataclass(frozen=True, eq=False)
+class Home:
+    """A bucket, the file system or another storage: where keys are absolute."""
 
-    Raises:
-        AuditError: there is none, or a storage cannot be set up.
-    """
+    number: int
+    roots: list[Root]
+    """What is listed in it."""
+    columns: list[FileColumn]
+    """Everything that has files in it."""
+    configured: list[tuple[Any, Place]]
+    """The storages of the settings that are in it, with their places."""
 
-    def __init__(self, fields: Collection[FileField] | None = None) -> None:
-        columns = file_columns()
-        if fields is None:
-            fields = {column.field for column in columns if column.place and has_thumbs(column.storage)}
-        self._fields = set(fields)
-        audited = [column for column in columns if self.is_audited(column)]
-        if not audited:
-            raise AuditError("No field has thumbs: there is nothing to be audited.")
-        self.roots = outermost(audited)
-        self.homes = list(dict.fromkeys(root.place.home for root in self.roots))
-        """The places that are looked at, each by its number."""
-        self.columns = [column for column in columns if column.place.home in self.homes]
-        """Everything that has files there."""
-        self._roots = [[root for root in self.roots if root.place.home == home] for home in self.homes]
-        self._columns = [[column for column in self.columns if column.place.home == home] for home in self.homes]
-        self._namings = [_namings(columns) for columns in self._columns]
+    @cached_property
+    def _namings(self) -> list[tuple[Place, Naming]]:
+        """Every rule by which fields store thumbs here, with the location it holds in."""
+        found = [(column.place, column.storage.naming) for column in self.columns if column.makes_thumbs]
+        return [each for index, each in enumerate(found) if each not in found[:index]]
 
-    def is_audited(self, column: FileColumn) -> bool:
-        """Whether it was asked about."""
-        return column.field in self._fields
+    @property
+    def can_tell_back(self) -> bool:
+        """Whether the key of every thumb tells its original."""
+        return all(naming.prefix("name") is not None for _, naming in self._namings)
 
-    def number(self, place: Place) -> int:
-        """The number of a place that is looked at."""
-        return self.homes.index(place.home)
+    def root_of(self, key: str) -> Root:
+        """What was listed when this key was found."""
+        return next(root for root in self.roots if key.startswith(root.place.prefix))
 
-    def roots_of(self, number: int) -> list[Root]:
-        """What is listed in this place."""
-        return self._roots[number]
-
-    def columns_of(self, number: int) -> list[FileColumn]:
-        """Who has files in this place."""
-        return self._columns[number]
-
-    def originals_of(self, number: int, key: str) -> Iterator[tuple[str, Naming, str]]:
+    def originals_of(self, key: str) -> Iterator[tuple[str, Naming, str]]:
         """The keys of the originals that the thumb at `key` may belong to, by which naming, and its name there."""
-        for place, naming in self._namings[number]:
+        for place, naming in self._namings:
             name = place.name(key)
             original = None if name is None else naming.original(name)
             if name is not None and original is not None:
                 yield place.key(original), naming, name
 
-    def used_without_a_field(self) -> Iterator[tuple[int, Keys]]:
-        """What the callables in `ATHUMB_FILES_IN_USE` give, with the numbers of the places.
-
-        Raises:
-            ImproperlyConfigured: the setting is wrong.
-            Exception: what a callable raises.
-        """
-        callables = conf.files_in_use()
-        if not callables:
-            return
-        for storage, place in self._storages():
-            for names in (each(storage) for each in callables):
-                for name in names:
-                    if name:
-                        yield self.number(place), self._any_keys(place, str(name), storage)
+    def is_a_fields(self, key: str) -> bool:
+        """Whether the innermost location that has this key is a field's; other storages have files of their own."""
+        of_fields = {column.place.prefix for column in self.columns}
+        locations = of_fields | {place.prefix for _, place in self.configured}
+        return max(filter(key.startswith, locations), key=len) in of_fields
 
     def keys_of(self, column: FileColumn, name: str) -> Keys:
         """The keys of what a row names."""
         if column.makes_thumbs:
             return keys_of(column.storage, column.place, name)
-        return self._any_keys(column.place, name, column.storage)
+        return self.any_keys(column.storage, column.place, name)
 
-    def _any_keys(self, place: Place, name: str, storage: Any) -> Keys:
+    def any_keys(self, storage: Any, place: Place, name: str) -> Keys:
         """The keys of a file that no field with thumbs names: the thumbs of any may be in use, and none has to be."""
         own_keys = keys_of(storage, place, name)
         thumbs = dict(own_keys.thumbs)
-        for column in self.columns_of(self.number(place)):
+        for column in self.columns:
             theirs = column.place.name(own_keys.key)
             if column.makes_thumbs and theirs:
                 for thumb, keys in keys_of(column.storage, column.place, theirs).thumbs.items():
                     thumbs[thumb] = [*thumbs.get(thumb, ()), *keys]
         return Keys(own_keys.key, thumbs, False, None)
 
-    def _storages(self) -> Iterator[tuple[Any, Place]]:
-        """Every storage there, each once."""
-        found = {id(own(each.storage)): (own(each.storage), each.place) for each in self.columns}
+    def used_without_a_field(self) -> Iterator[Keys]:
+        """What the callables in `ATHUMB_FILES_IN_USE` give for each storage here.
+
+        Raises:
+            ImproperlyConfigured: the setting is wrong.
+            AuditError: one gives something else than names.
+            Exception: what a callable raises.
+        """
+        callables = conf.files_in_use()
+        for storage, place in self._storages() if callables else ():
+            for path, used in callables.items():
+                for name in _names(path, used(storage)):
+                    yield self.any_keys(storage, place, name)
+
+    def _storages(self) -> Iterable[tuple[Any, Place]]:
+        """Every storage here, each once."""
+        of_columns = [(own(column.storage), column.place) for column in self.columns]
+        return {id(storage): (storage, place) for storage, place in (*of_columns, *self.configured)}.values()
+
+
+class Scope:
+    """What an audit looks at.
+
+    Args:
+        fields: the fields that are asked about; None is all that have thumbs.
+
+    Attributes:
+        homes: what has to be listed, and who has files there.
+        unread: what may name files there, and cannot be read where the project would read it.
+
+    Raises:
+        AuditError: there is nothing to be audited, or a storage cannot be set up.
+    """
+
+    def __init__(self, fields: Collection[FileField] | None = None) -> None:
+        every = every_file_column()
+        columns = [column for column in every if column.is_there]
+        if fields is None:
+            fields = {column.field for column in columns if column.place and has_thumbs(column.storage)}
+        self._fields = set(fields)
+        roots = outermost([column for column in columns if self.is_audited(column)])
+        if not roots:
+            named = ", ".join(sorted(map(str, fields)))
+            raise AuditError(f"No database has {named}." if named else "No field has thumbs: nothing can be audited.")
+        configured = _configured()
+        self.homes = [
+            Home(
+                number,
+                [root for root in roots if root.place.home == home],
+                [column for column in columns if column.place.home == home],
+                [(storage, place) for storage, place in configured if place.home == home],
+            )
+            for number, home in enumerate(dict.fromkeys(root.place.home for root in roots))
+        ]
+        homes = {root.place.home for root in roots}
+        left_out = (column for column in every if column.is_used and not column.is_there)
+        self.unread = [column for column in left_out if column.place.home in homes]
+
+    @property
+    def roots(self) -> list[Root]:
+        """All that is listed."""
+        return [root for home in self.homes for root in home.roots]
+
+    def is_audited(self, column: FileColumn) -> bool:
+        """Whether it was asked about."""
+        return column.field in self._fields
+
+
+def _names(path: str, given: Any) -> Iterator[str]:
+    """The names that a callable of `ATHUMB_FILES_IN_USE` gives.
+
+    Raises:
+        AuditError: it gives something else.
+    """
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        raise AuditError(f"{path} in ATHUMB_FILES_IN_USE gives {shown(repr(given))}: several names are wanted.")
+    for each in given:
+        name = each.name if isinstance(each, File) else os.fspath(each) if isinstance(each, os.PathLike) else each
+        if name is not None and not isinstance(name, str):
+            raise AuditError(f"{path} in ATHUMB_FILES_IN_USE gives {shown(repr(each))}: that is no name.")
+        if name:
+            yield name
+
+
+def _configured() -> list[tuple[Any, Place]]:
+    """The storages of the settings, with their places."""
+    found = []
+    for alias in storages.backends:
         try:
-            found.setdefault(id(own(default_storage)), (own(default_storage), place_of(default_storage)))
+            storage = own(storages[alias])
+            found.append((storage, place_of(storage)))
         except (InvalidStorageError, ImproperlyConfigured) as error:
-            raise AuditError(f"The default storage cannot be set up: {error}") from error
-        return (each for each in found.values() if each[1].home in self.homes)
+            if alias != STATICFILES_STORAGE_ALIAS:  # which Django lets be without settings of its own
+                raise AuditError(f"The storage {alias!r} of STORAGES cannot be set up: {error}") from error
+    return found
 
 
 def has_thumbs(storage: Any) -> bool:
@@ -156,12 +222,6 @@ def slack_of(storage: Any) -> int | None:
     if hasattr(storage.naming, "thumb_name"):
         return None
     return _SAME_SAVE // timedelta(microseconds=1) if storage.unique_names else 0
-
-
-def _namings(columns: list[FileColumn]) -> list[tuple[Place, Naming]]:
-    """Every rule by which these store thumbs, with the location it holds in."""
-    found = [(column.place, column.storage.naming) for column in columns if column.makes_thumbs]
-    return [each for index, each in enumerate(found) if each not in found[:index]]
 
 
 def outermost(columns: list[FileColumn]) -> list[Root]:

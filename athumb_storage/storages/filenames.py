@@ -74,7 +74,7 @@ def refuse_long(keys: Iterable[str], limit: int) -> None:
         TooLong: one is; the message names it.
     """
     for key in keys:
-        length = len(key.encode())
+        length = len(key.encode(errors="surrogatepass"))
         if length > limit:
             raise TooLong(f"{shown(key)} cannot be stored: it is {length} bytes long, more than {limit}.")
 

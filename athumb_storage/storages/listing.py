@@ -69,6 +69,8 @@ class ListingStorage:
             self._refuse_long([name])
         except TooLong:  # to ask for it would be an error
             return None
+        if "\0" in name:  # so would this be
+            return None
         return self._stat(name)
 
     def _stat(self, name: str) -> StoredFile | None:

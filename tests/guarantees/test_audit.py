@@ -5,19 +5,23 @@ from __future__ import annotations
 import random
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
 
 import pytest
+from django.core.files.storage import storages
+from django.db import connection
 from storages.backends.s3 import S3Storage
 
-from athumb_storage.audit import KINDS, Pruning, Scope, audited
+from athumb_storage.audit import KINDS, Pruning, Scope, audited, refuse_to_prune
+from athumb_storage.exceptions import AuditError
 from tests.buckets import keys_in
-from tests.stock.models import Attachment, Framed, Labelled, Photo, Poster, Scan
+from tests.stock.models import Attachment, Elsewhere, Framed, Labelled, Photo, Poster, Scan
 from tests.stock.places import all_stored_in, field_of, put, stored_in
 
 pytestmark = pytest.mark.django_db(databases=["default", "other"])
 
 PHOTO, POSTER, SCAN, FILE = field_of(Photo), field_of(Poster), field_of(Scan), field_of(Attachment, "file")
-CERTIFICATE = field_of(Framed, "certificate")
+CERTIFICATE, ELSEWHERE = field_of(Framed, "certificate"), field_of(Elsewhere)
 
 ODD = [
     *("a-b.jpg", "a/b.jpg", "a.jpg", "a b+c.jpg", "100%.jpg", "%2F.jpg", 'it\'s "x".jpg', "ünï.jpg", "日本.jpg"),
@@ -290,6 +294,21 @@ class TestWhatHappensInBetween:
         assert outcomes == {"in use by now": 3, "removed": 2}
         assert keys_in(bucket_of_photos) == {"b.jpg", *thumbs_of("b.jpg")}
 
+    @pytest.mark.parametrize("name", ["/b.jpg", "./b.jpg"])
+    def test_a_row_with_a_name_of_old(self, bucket_of_photos, name):
+        put(bucket_of_photos, kept := {"b.jpg", *thumbs_of("b.jpg")})
+        assert pruned(meanwhile=lambda: Photo.objects.create(image=name)) == {"in use by now": 3}
+        assert keys_in(bucket_of_photos) == kept
+
+    def test_a_row_of_a_plain_field_whose_thumbs_cannot_be_told_back(self, make_s3, settings):
+        storage = make_s3(naming="athumb")
+        settings.ATHUMB_PRUNE_PREFIXES = [f"s3://{storage.bucket_name}/"]
+        put(storage, kept := {"b.jpg", "b_small.jpg"})
+        with all_stored_in({SCAN: storage, FILE: S3Storage(**plain_options(storage))}):
+            outcomes = pruned([SCAN], meanwhile=lambda: Attachment.objects.create(file="b.jpg"))
+        assert outcomes == {"in use by now": 2}
+        assert keys_in(storage) == kept
+
     def test_a_row_whose_thumbs_cannot_be_told_back(self, make_s3, settings):
         storage = make_s3(naming="athumb")
         settings.ATHUMB_PRUNE_PREFIXES = [f"s3://{storage.bucket_name}/"]
@@ -331,6 +350,22 @@ class TestWhatHappensInBetween:
 
 
 IN_TEXTS = []
+
+
+class ReadsPostersElsewhere:
+    """A router of a project that only reads what another migrates."""
+
+    def db_for_read(self, model, **_):
+        return "other" if model is Poster else None
+
+    db_for_write = db_for_read
+
+    def allow_migrate(self, db, app_label, model_name=None, **_):
+        return db == "default" and model_name != "poster"
+
+
+def names_in_the_default_storage(storage):
+    return ["a.jpg"] if storage is storages["default"] else []
 
 
 def names_in_texts(storage):
@@ -429,6 +464,101 @@ class TestSharedBuckets:
             assert found([SCAN]) == {}
             assert pruned([SCAN]) == {}
         assert keys_in(storage) == kept
+
+    @pytest.mark.parametrize("table", ["stock_elsewhere", "Stock_Elsewhere"])
+    def test_rows_of_a_table_that_nobody_manages(self, bucket_of_photos, table):
+        """Databases differ in which names of a table they take for the same, so it is asked itself."""
+        put(bucket_of_photos, kept := {"a.jpg", *thumbs_of("a.jpg")})
+        with connection.cursor() as cursor:
+            cursor.execute(f'CREATE TABLE "{table}" (id integer PRIMARY KEY, image text)')
+        Elsewhere.objects.create(image="a.jpg")
+        with stored_in(bucket_of_photos, ELSEWHERE):
+            assert found() == {}
+            assert pruned() == {}
+        assert keys_in(bucket_of_photos) == kept
+
+    def test_nothing_where_such_a_table_cannot_be_read(self, bucket_of_photos):
+        with stored_in(bucket_of_photos, ELSEWHERE):
+            assert found() == {}
+            with pytest.raises(AuditError, match=r"stock\.Elsewhere\.image in the database 'default' cannot be read"):
+                refuse_to_prune(Scope([PHOTO]))
+
+    def test_rows_that_are_read_where_nothing_is_migrated(self, bucket_of_photos, settings):
+        put(bucket_of_photos, kept := {"a.jpg", *thumbs_of("a.jpg")})
+        settings.DATABASE_ROUTERS = [f"{__name__}.ReadsPostersElsewhere"]
+        Poster.objects.create(image="a.jpg")
+        with stored_in(bucket_of_photos, POSTER):
+            assert pruned() == {}
+        assert keys_in(bucket_of_photos) == kept
+
+    def test_storages_that_no_field_has(self, bucket_of_photos, settings):
+        """Static files beside the media, and what a project stores by an alias."""
+        options = plain_options(bucket_of_photos)
+        aliases = {
+            "staticfiles": ("storages.backends.s3.S3Storage", {**options, "location": "static"}),
+            "news": ("athumb_storage.storages.S3ThumbnailStorage", {**options, "location": "news"}),
+            "same": ("storages.backends.s3.S3Storage", options),
+        }
+        settings.STORAGES = settings.STORAGES | {
+            alias: {"BACKEND": backend, "OPTIONS": options} for alias, (backend, options) in aliases.items()
+        }
+        kept = {"static/admin.css", "news/a.jpg", *thumbs_of("news/a.jpg"), "news/old.jpg.thumbs/x.jpg"}
+        put(bucket_of_photos, [*kept, "orphan.jpg", "newspaper.jpg"])
+        assert found() == {"orphaned_originals": {"orphan.jpg", "newspaper.jpg"}}
+        pruned()
+        assert keys_in(bucket_of_photos) == kept
+
+    def test_a_field_within_a_storage_that_none_has(self, make_s3, settings):
+        outer, inner = make_s3(), make_s3(location="news/in")
+        options = {**plain_options(outer), "location": "news"}
+        settings.STORAGES = settings.STORAGES | {
+            "news": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+        }
+        put(outer, ["news/a.jpg", "news/in/b.jpg", "c.jpg"])
+        with all_stored_in({PHOTO: outer, POSTER: inner}):
+            assert found() == {"orphaned_originals": {"news/in/b.jpg", "c.jpg"}}
+
+    def test_a_callable_is_asked_about_every_storage(self, bucket_of_photos, settings):
+        settings.STORAGES = settings.STORAGES | {
+            "default": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": plain_options(bucket_of_photos)},
+        }
+        settings.ATHUMB_FILES_IN_USE = [f"{__name__}.names_in_the_default_storage"]
+        put(bucket_of_photos, kept := {"a.jpg", *thumbs_of("a.jpg")})
+        assert found() == {}
+        assert pruned() == {}
+        assert keys_in(bucket_of_photos) == kept
+
+    @pytest.mark.parametrize(
+        "names", ["a.jpg", b"a.jpg", {"a.jpg": 1}, 5, None, [("a.jpg",)], [b"a.jpg"], [Photo(image="a.jpg")]], ids=repr
+    )
+    def test_a_callable_that_gives_no_names(self, bucket_of_photos, settings, monkeypatch, names):
+        settings.ATHUMB_FILES_IN_USE = [f"{__name__}.names_in_texts"]
+        monkeypatch.setitem(globals(), "IN_TEXTS", names)
+        with pytest.raises(AuditError, match=r"test_audit\.names_in_texts in ATHUMB_FILES_IN_USE gives"):
+            found()
+
+    def test_names_that_are_files_or_paths(self, bucket_of_photos, settings):
+        settings.ATHUMB_FILES_IN_USE = [f"{__name__}.names_in_texts"]
+        IN_TEXTS[:] = [Photo(image="a.jpg").image, PurePosixPath("sub/b.jpg"), Photo().image]
+        put(bucket_of_photos, ["a.jpg", "sub/b.jpg"])
+        assert found() == {}
+
+    def test_a_name_that_no_database_has(self, make_on_disk, tmp_path, settings):
+        settings.ATHUMB_PRUNE_PREFIXES = [f"{tmp_path}/"]
+        (tmp_path / "caf\udce9.jpg").write_bytes(b"x")
+        with stored_in(make_on_disk(location=tmp_path), PHOTO):
+            assert pruned() == {"removed": 1}
+
+    def test_a_folder_behind_a_link(self, make_on_disk, tmp_path, settings):
+        """The same file has a path by the link, which rows may have, and another."""
+        settings.ATHUMB_PRUNE_PREFIXES = [f"{tmp_path}/media/"]
+        (tmp_path / "data").mkdir()
+        (tmp_path / "media").symlink_to("data")
+        (tmp_path / "data/a.jpg").write_bytes(b"x")
+        Photo.objects.create(image=f"{tmp_path}/media/a.jpg")
+        with stored_in(make_on_disk(location=tmp_path / "media"), PHOTO):
+            assert set(found()) == {"missing_thumbs"}
+            assert pruned() == {}
 
     def test_rows_that_a_manager_hides(self, bucket_of_photos, monkeypatch):
         put(bucket_of_photos, kept := {"a.jpg", *thumbs_of("a.jpg")})

@@ -8,6 +8,7 @@ from django.db import models
 
 from athumb_storage import Thumb
 from athumb_storage.fields import FileWithThumbsField, ImageWithThumbsField
+from athumb_storage.storages import InMemoryThumbnailStorage
 
 SMALL = Thumb(size=(20, 20))
 
@@ -61,8 +62,17 @@ class Numbered(models.Model):
 class Elsewhere(models.Model):
     """Of a table that somebody else may have made."""
 
-    image = ImageWithThumbsField(thumbs={"small": SMALL})
+    image = ImageWithThumbsField(storage=InMemoryThumbnailStorage, thumbs={"small": SMALL})
 
     class Meta:
         managed = False
         db_table = "stock_elsewhere"
+
+
+class Replaced(models.Model):
+    """Which the settings have another model for, so that it has no table."""
+
+    image = ImageWithThumbsField(thumbs={"small": SMALL})
+
+    class Meta:
+        swappable = "STOCK_REPLACED"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.files.storage import InvalidStorageError
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.db import DatabaseError, models
 
 from athumb_storage.audit import (
+    GONE,
+    IN_USE,
     KINDS,
     REMOVED,
     Audit,
@@ -62,7 +65,7 @@ class Command(BaseCommand):
         parser.add_argument("--prune", action="store_true", help="remove orphaned thumbs")
         parser.add_argument("--originals", action="store_true", help="with --prune: orphaned originals as well")
         parser.add_argument(
-            "--min-age", type=float, default=24, metavar="HOURS", help="with --prune: only what is older (24)"
+            "--min-age", type=_hours, default=24, metavar="HOURS", help="with --prune: only what is older (24)"
         )
         parser.add_argument("--dry-run", action="store_true", help="with --prune: say what would be removed")
         parser.add_argument(
@@ -72,16 +75,15 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["prune"] and (options["originals"] or options["dry_run"]):
             raise CommandError("--originals and --dry-run go with --prune.")
-        fields = _fields(options["fields"])
         scope: Scope | None = None
         try:
-            scope = Scope(fields)
+            scope = Scope(_fields(options["fields"]))
             if options["prune"]:
                 refuse_to_prune(scope)
             listing = Inventory(options["inventory"]).listing() if options["inventory"] else stored_at
             with audited(scope, since=options["since"], listing=listing) as audit:
                 totals = self._told(audit, options)
-        except (AthumbError, ImproperlyConfigured, DatabaseError) as error:
+        except (AthumbError, ImproperlyConfigured, InvalidStorageError, DatabaseError) as error:
             raise CommandError(f"The audit could not be carried out: {error}") from error
         except Exception as error:
             if scope is None or not any(is_of_storing(root.storage, error) for root in scope.roots):
@@ -110,15 +112,14 @@ class Command(BaseCommand):
         for kind, pruning in prunings.items():
             for finding in pruning.candidates():
                 wanted[kind] += 1
-                say.write(f"to be removed: {_words(kind)}: {json.dumps(audit.address(finding))}")
+                say.write(f"to be removed: {_words(kind)}: {json.dumps(finding.address)}")
         counted = ", ".join(f"{count} {_words(kind)}" for kind, count in wanted.items())
         if options["dry_run"]:
             say.write(f"Dry run: {counted} would be removed.")
             return {kind: pruning.passed_over() for kind, pruning in prunings.items()}
         say.write(f"To be removed: {counted}.")
-        is_asked = any(wanted.values()) and options["interactive"] and sys.stdin and sys.stdin.isatty()
-        if is_asked and input("Remove them? Type 'yes' to go on: ") != "yes":
-            raise CommandError("Nothing was removed.")
+        if any(wanted.values()) and options["interactive"] and not _is_confirmed(say):
+            raise CommandError("Nothing was removed. Without a terminal, --noinput removes without asking.")
         outcomes = {kind: pruning.run() for kind, pruning in prunings.items()}
         summed: Counter[str] = sum(outcomes.values(), Counter())
         removed = summed.pop(REMOVED, 0)
@@ -137,7 +138,7 @@ def _text(audit: Audit, totals: dict[str, Total], is_listed: bool) -> Iterator[s
     if is_listed:
         for kind in KINDS:
             for finding in audit.findings(kind):
-                yield f"{_words(kind)}: {json.dumps(audit.address(finding))}\n"
+                yield f"{_words(kind)}: {json.dumps(finding.address)}\n"
     for kind, total in totals.items():
         stored = "" if kind.startswith("missing") else f", {total.bytes} bytes"
         yield f"{_words(kind)}: {total.count}{stored}\n"
@@ -152,7 +153,7 @@ def _json(
         if is_listed:
             yield ', "keys": ['
             for index, finding in enumerate(audit.findings(kind)):
-                yield f"{', ' if index else ''}{json.dumps(audit.address(finding))}"
+                yield f"{', ' if index else ''}{json.dumps(finding.address)}"
             yield "]"
         yield "}"
     yield "}\n" if pruned is None else f', "pruned": {json.dumps(pruned)}}}\n'
@@ -164,7 +165,26 @@ def _words(kind: str) -> str:
 
 def _after(totals: dict[str, Total], pruned: dict[str, Counter[str]]) -> dict[str, Total]:
     """What is left. How many bytes does not matter any more."""
-    return {kind: Total(total.count - pruned.get(kind, Counter())[REMOVED]) for kind, total in totals.items()}
+    no_orphans = {
+        kind: sum(outcomes[reason] for reason in (REMOVED, GONE, IN_USE)) for kind, outcomes in pruned.items()
+    }
+    return {kind: Total(total.count - no_orphans.get(kind, 0)) for kind, total in totals.items()}
+
+
+def _is_confirmed(say: OutputWrapper) -> bool:
+    say.write("Remove them? Type 'yes' to go on: ", ending="")
+    say.flush()
+    return sys.stdin is not None and sys.stdin.readline().strip() == "yes"
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = -1
+    if not 0 <= hours < 1e6:
+        raise ArgumentTypeError(f"{text!r} is no number of hours.")
+    return hours
 
 
 def _leave(totals: dict[str, Total]) -> None:

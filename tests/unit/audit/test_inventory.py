@@ -43,7 +43,10 @@ def write(tmp_path):
         for name, lines in zip(names, files, strict=True):
             (tmp_path / name.rpartition("/")[2]).write_bytes(packed(lines))
         manifest = {"sourceBucket": "media", "fileFormat": "CSV", "fileSchema": schema}
-        manifest |= {"files": [{"key": name, "size": 1, "MD5checksum": ""} for name in names], **told}
+        manifest |= {
+            "files": [{"key": name, "size": (tmp_path / name.rpartition("/")[2]).stat().st_size} for name in names],
+            **told,
+        }
         path = tmp_path / "manifest.json"
         path.write_text(json.dumps(manifest))
         return path
@@ -131,11 +134,30 @@ class TestRefusing:
     def test_a_file_that_is_cut_off(self, write, tmp_path):
         path = write([line(f"{number}.jpg") for number in range(1000)])
         data = (tmp_path / "0.csv.gz").read_bytes()
-        (tmp_path / "0.csv.gz").write_bytes(data[: len(data) // 2])
+        for length in (0, len(data) // 2):
+            (tmp_path / "0.csv.gz").write_bytes(data[:length])
+            with pytest.raises(AuditError, match=rf"has {length} bytes, and the manifest says {len(data)}\."):
+                listed(path)
+
+    def test_a_file_that_is_damaged(self, write, tmp_path):
+        path = write([line(f"{number}.jpg") for number in range(1000)])
+        data = bytearray((tmp_path / "0.csv.gz").read_bytes())
+        data[len(data) // 2] ^= 0xFF
+        (tmp_path / "0.csv.gz").write_bytes(data)
         with pytest.raises(AuditError, match="cannot be read"):
             listed(path)
 
-    @pytest.mark.parametrize("wrong", [["media", "a.jpg"], line("a.jpg", "x"), line("a.jpg", time="yesterday")])
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            ["media", "a.jpg"],
+            line("a.jpg", "x"),
+            line("a.jpg", -1),
+            line("a.jpg", 10**20),
+            line("a.jpg", time="yesterday"),
+            line("a.jpg", time="2024-02-29T12:00:00"),
+        ],
+    )
     def test_lines_that_cannot_be_read(self, write, wrong):
         with pytest.raises(AuditError, match="a line cannot be read"):
             listed(write([wrong]))
@@ -150,7 +172,7 @@ def test_an_audit_by_it(write, make_s3):
     """Of what the inventory has not, the storage is asked: it may have been stored since."""
     storage = make_s3()
     bucket = storage.bucket_name
-    for name in ("a.jpg", "gone.jpg", "new.jpg"):
+    for name in ("a.jpg", "gone.jpg", "new.jpg", "n\0l.jpg"):
         Photo.objects.create(image=name)
     later = "2024-03-01T12:00:00.000Z"
     lines = [
@@ -158,7 +180,8 @@ def test_an_audit_by_it(write, make_s3):
         line("a.jpg.thumbs/small.jpg", bucket=bucket, time=TIME),
         line("b.jpg", 77, bucket=bucket),
     ]
-    storage._write_thumb("new.jpg", b"x", "image/jpeg", replace=False)
+    for name in ("new.jpg", "new.jpg.thumbs/large.webp"):
+        storage._write_thumb(name, b"x", "image/jpeg", replace=False)
     path = write(lines, sourceBucket=bucket)
     with (
         stored_in(storage, field_of(Photo)),
@@ -166,8 +189,8 @@ def test_an_audit_by_it(write, make_s3):
     ):
         found = {kind: [finding.key for finding in audit.findings(kind)] for kind in KINDS}
         assert found == {
-            "missing_originals": ["gone.jpg"],
-            "missing_thumbs": ["a.jpg.thumbs/large.webp"],
+            "missing_originals": ["gone.jpg", "n\0l.jpg"],
+            "missing_thumbs": ["a.jpg.thumbs/large.webp", "new.jpg.thumbs/small.jpg"],
             "stale_thumbs": ["a.jpg.thumbs/small.jpg"],
             "surplus_thumbs": [],
             "orphaned_thumbs": [],

@@ -45,7 +45,15 @@ class TestKeys:
     def test_on_disk_they_are_paths(self, tmp_path, name):
         storage = FileSystemStorage(location=tmp_path)
         with suppress(SuspiciousFileOperation):
-            assert place_of(storage).key(name) == storage.path(name.replace("\\", "/"))
+            assert place_of(storage).key(name) == storage.path(name)
+
+    def test_on_disk_rows_may_have_whole_paths(self, tmp_path):
+        (tmp_path / "real").mkdir()
+        (tmp_path / "linked").symlink_to(tmp_path / "real")
+        place = place_of(FileSystemStorage(location=tmp_path / "linked"))
+        key = f"{tmp_path}/real/a.jpg"
+        assert {place.key(name) for name in ("a.jpg", f"{tmp_path}/linked/a.jpg", key)} == {key}
+        assert {"a.jpg", key} <= {*place.names(key)}
 
     def test_a_name_that_leads_out_has_no_file(self):
         place = Place("s3://bucket", "media/")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from django.apps import apps
 from django.core.files.storage import FileSystemStorage
 from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext, isolate_apps
@@ -13,7 +12,7 @@ from athumb_storage.audit.scope import Scope
 from athumb_storage.exceptions import AuditError
 from athumb_storage.storages import configured
 from tests.shop import models as shop
-from tests.stock.models import Attachment, Elsewhere, Framed, Photo, Shown
+from tests.stock.models import Attachment, Elsewhere, Framed, Photo, Replaced, Shown
 from tests.stock.places import field_of, stored_in, take_away
 
 pytestmark = pytest.mark.django_db(databases=["default", "other"])
@@ -50,13 +49,8 @@ class TestColumns:
             cursor.execute("CREATE TABLE stock_elsewhere (id integer PRIMARY KEY, image text)")
         assert columns(Elsewhere) == [("image", "default")]
 
-    def test_a_model_that_another_takes_the_place_of(self, monkeypatch):
-        with monkeypatch.context() as swapping:
-            swapping.setattr(type(Photo._meta), "swapped", property(lambda self: self.model is Photo))
-            apps.clear_cache()  # Django keeps the list of models
-            assert columns(Photo) == []
-        apps.clear_cache()
-        assert columns(Photo) != []
+    def test_a_model_that_another_takes_the_place_of(self):
+        assert columns(Replaced) == []
 
 
 class TestReading:
@@ -90,7 +84,7 @@ class TestReading:
 class TestScope:
     def test_without_fields_all_that_have_thumbs(self, make_in_memory):
         scope = Scope()
-        audited = {str(column.field) for column in scope.columns if scope.is_audited(column)}
+        audited = {str(column.field) for home in scope.homes for column in home.columns if scope.is_audited(column)}
         assert {"stock.Photo.image", "shop.Product.image", "shop.Plain.file"} <= audited
         assert "stock.Attachment.file" not in audited
 
@@ -110,12 +104,25 @@ class TestScope:
     def test_files_elsewhere_are_left_alone(self, make_on_disk, tmp_path):
         plain = FileSystemStorage(location=tmp_path / "in")
         with stored_in(make_on_disk(), field_of(Photo)), stored_in(plain, field_of(Attachment, "file")):
-            models = {column.model for column in Scope([field_of(Photo)]).columns}
+            (home,) = Scope([field_of(Photo)]).homes
+            models = {column.model for column in home.columns}
         assert models == {Photo, Attachment}
 
     def test_a_storage_that_is_there_no_more(self):
         gone = stored_in(configured("gone"), field_of(Attachment, "file"))
         with gone, pytest.raises(AuditError, match=r"stock\.Attachment\.file.*'gone'"):
+            Scope([field_of(Photo)])
+
+    def test_a_field_that_no_database_has(self):
+        with pytest.raises(AuditError, match=r"No database has stock\.Elsewhere\.image\."):
+            Scope([field_of(Elsewhere)])
+
+    def test_a_storage_of_the_settings_that_cannot_be_set_up(self, settings):
+        broken = {"BACKEND": "not.there.Storage"}
+        settings.STORAGES = settings.STORAGES | {"staticfiles": broken}
+        assert Scope([field_of(Photo)]).homes, "Django lets static files be"
+        settings.STORAGES = settings.STORAGES | {"news": broken}
+        with pytest.raises(AuditError, match=r"'news'.*cannot be set up"):
             Scope([field_of(Photo)])
 
     @isolate_apps("tests.stock")

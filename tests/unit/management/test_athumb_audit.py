@@ -53,6 +53,10 @@ def audit(*options):
     return Run("stock.Photo", "image", *options)
 
 
+def prune(*options):
+    return audit("--prune", "--noinput", *options)
+
+
 def store(storage, *names, age=48 * 3600):
     for name in names:
         storage._write_thumb(name, b"12345", "image/jpeg", replace=True)
@@ -184,7 +188,7 @@ class TestPruning:
         Photo.objects.create(image=upload("cat.jpg"))
         store(storage, "a.jpg", "a.jpg.thumbs/small.jpg", "b.jpg.thumbs/x.jpg")
         kept = [name for name in names_in(storage) if not name.startswith(("a.jpg.", "b.jpg."))]
-        run = audit("--prune")
+        run = prune()
         assert names_in(storage) == kept
         assert run.lines[-4:] == [
             f'to be removed: orphaned thumbs: "{storage.location}/a.jpg.thumbs/small.jpg"',
@@ -193,12 +197,12 @@ class TestPruning:
             "Removed 2 files; skipped 0.",
         ]
         assert (run.code, run.error) == (4, "Nothing is missing: 1 orphaned originals.")
-        assert audit("--prune", "--originals").code == 0
+        assert prune("--originals").code == 0
         assert "a.jpg" not in names_in(storage)
 
     def test_a_dry_run(self, storage):
         store(storage, "a.jpg", "a.jpg.thumbs/small.jpg")
-        run = audit("--prune", "--originals", "--dry-run")
+        run = prune("--originals", "--dry-run")
         assert run.lines[-1] == "Dry run: 1 orphaned thumbs, 1 orphaned originals would be removed."
         assert run.code == 4
         assert len(names_in(storage)) == 2
@@ -206,7 +210,7 @@ class TestPruning:
     def test_in_json(self, storage):
         store(storage, "a.jpg", "a.jpg.thumbs/small.jpg")
         store(storage, "b.jpg", age=0)
-        run = audit("--prune", "--originals", "--format", "json")
+        run = prune("--originals", "--format", "json")
         assert run.json["pruned"] == {
             "orphaned_thumbs": {"removed": 1},
             "orphaned_originals": {"removed": 1, "too young": 1},
@@ -217,27 +221,56 @@ class TestPruning:
 
     def test_the_age(self, storage):
         store(storage, "a.jpg.thumbs/small.jpg", age=3600)
-        assert audit("--prune").lines[-1] == "Removed 0 files; skipped 1, 1 too young."
-        assert audit("--prune", "--min-age", "0.5").lines[-1] == "Removed 1 files; skipped 0."
+        assert prune().lines[-1] == "Removed 0 files; skipped 1, 1 too young."
+        assert prune("--min-age", "0.5").lines[-1] == "Removed 1 files; skipped 0."
+
+    @pytest.mark.parametrize("hours", ["nan", "inf", "-1", "1e9", "a day"])
+    def test_no_age(self, storage, hours):
+        run = prune(f"--min-age={hours}")
+        assert run.code == 1
+        assert f"argument --min-age: '{hours}' is no number of hours" in run.error
+
+    def test_what_is_no_orphan_after_all_is_not_counted(self, storage, monkeypatch):
+        store(storage, "a.jpg.thumbs/small.jpg", "b.jpg.thumbs/small.jpg", "c.jpg.thumbs/small.jpg")
+
+        class Terminal(io.StringIO):
+            def readline(self):
+                Photo.objects.create(image="a.jpg")
+                storage.remove_files(["b.jpg.thumbs/small.jpg"])
+                return "yes\n"
+
+        monkeypatch.setattr("sys.stdin", Terminal())
+        run = audit("--prune")
+        assert run.lines[-1].endswith("Removed 1 files; skipped 2, 1 gone already, 1 in use by now.")
+        assert run.code == 0
 
     def test_what_is_skipped_is_logged(self, storage, caplog):
         store(storage, "a\n.jpg.thumbs/small.jpg", age=0)
         with caplog.at_level(logging.INFO, "athumb_storage"):
-            audit("--prune")
+            prune()
         name = repr(storage.path("a\n.jpg.thumbs/small.jpg"))
         assert caplog.messages[-1] == f"Not removed, too young: {name}"
 
-    @pytest.mark.parametrize("answer", ["yes", "no", ""])
-    def test_it_asks_on_a_terminal(self, storage, monkeypatch, answer):
+    @pytest.mark.parametrize("answer", ["yes\n", "no\n", "yes, but\n", "", None])
+    def test_it_asks(self, storage, monkeypatch, answer):
         store(storage, "a.jpg.thumbs/small.jpg")
-        monkeypatch.setattr("sys.stdin", type("Terminal", (), {"isatty": lambda self: True})())
-        monkeypatch.setattr("builtins.input", lambda _: answer)
+        monkeypatch.setattr("sys.stdin", None if answer is None else io.StringIO(answer))
         run = audit("--prune")
-        assert (names_in(storage) == []) == (answer == "yes")
-        assert run.code == (0 if answer == "yes" else 1)
-        monkeypatch.setattr("builtins.input", lambda _: pytest.fail("it asked"))
-        audit("--prune", "--noinput")
-        assert names_in(storage) == []
+        assert (names_in(storage) == []) == (answer == "yes\n")
+        assert run.code == (0 if answer == "yes\n" else 1)
+        assert "Remove them? Type 'yes' to go on: " in run.text
+        assert "--noinput" in run.error or run.code == 0
+
+    def test_the_question_is_no_part_of_json(self, storage, monkeypatch):
+        store(storage, "a.jpg.thumbs/small.jpg")
+        monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+        run = audit("--prune", "--format", "json")
+        assert run.json["pruned"] == {"orphaned_thumbs": {"removed": 1}}
+        assert "Remove them?" in run.stderr
+
+    def test_it_does_not_ask_for_nothing(self, storage, monkeypatch):
+        monkeypatch.setattr("sys.stdin", None)
+        assert audit("--prune").code == 0
 
     @pytest.mark.parametrize(
         ("prefixes", "error"),
@@ -253,7 +286,7 @@ class TestPruning:
     def test_it_is_refused_where_nothing_is_declared(self, storage, settings, prefixes, error):
         settings.ATHUMB_PRUNE_PREFIXES = prefixes
         store(storage, "a.jpg.thumbs/small.jpg")
-        run = audit("--prune")
+        run = prune()
         assert run.code == 1
         assert error in run.error
         assert len(names_in(storage)) == 1
@@ -262,15 +295,23 @@ class TestPruning:
     def test_it_is_refused_where_a_file_has_two_names(self, storage, tmp_path):
         store(storage, "a.jpg.thumbs/small.jpg")
         (tmp_path / "media/linked").symlink_to(tmp_path)
-        run = audit("--prune")
+        run = prune()
         assert run.code == 1
         assert "is a symbolic link" in run.error
         assert (tmp_path / "media/a.jpg.thumbs/small.jpg").exists()
 
+    def test_a_storage_of_the_arguments_that_is_there_no_more(self, storage):
+        with stored_in(configured("gone"), field_of(Photo)):
+            for arguments in ([], ["image"]):
+                run = Run("stock.Photo", *arguments)
+                assert run.code == 1
+                assert "could not be carried out" in run.error
+                assert "'gone'" in run.error
+
     def test_it_is_refused_where_a_storage_is_there_no_more(self, storage):
         store(storage, "a.jpg.thumbs/small.jpg")
         with stored_in(configured("gone"), field_of(Framed, "certificate")):
-            run = audit("--prune")
+            run = prune()
         assert run.code == 1
         assert "'gone'" in run.error
         assert len(names_in(storage)) == 1
@@ -279,23 +320,23 @@ class TestPruning:
     def test_it_is_refused_where_a_callable_is_not_there(self, storage, settings, paths):
         settings.ATHUMB_FILES_IN_USE = paths
         store(storage, "a.jpg.thumbs/small.jpg")
-        run = audit("--prune")
+        run = prune()
         assert run.code == 1
         assert "ATHUMB_FILES_IN_USE" in run.error
         assert len(names_in(storage)) == 1
 
     def test_a_table_that_cannot_be_read_any_more(self, storage, monkeypatch, caplog):
         store(storage, "a.jpg.thumbs/small.jpg")
-        monkeypatch.setattr("sys.stdin", type("Terminal", (), {"isatty": lambda self: True})())
 
-        def break_a_table(_):
-            take_away(Photo)
-            return "yes"
+        class Terminal(io.StringIO):
+            def readline(self):
+                take_away(Photo)
+                return "yes\n"
 
-        monkeypatch.setattr("builtins.input", break_a_table)
+        monkeypatch.setattr("sys.stdin", Terminal())
         with caplog.at_level(logging.ERROR, "athumb_storage"):
             run = audit("--prune")
         assert run.code == 1
         assert "'stock_photo'" in run.error
         assert len(names_in(storage)) == 1
-        assert caplog.messages == ["Pruning ended before its end; until then 0 files were removed."]
+        assert caplog.messages == ["Pruning ended before its end; at least 0 files were removed."]
