@@ -28,6 +28,11 @@ class Place:
     """What the keys of this storage begin with: its location."""
 
     @property
+    def is_on_disk(self) -> bool:
+        """Whether keys are paths."""
+        return self.home == ""
+
+    @property
     def address(self) -> str | None:
         """As the setting `ATHUMB_PRUNE_PREFIXES` has it; None where there is no such thing."""
         return self.address_of(self.prefix)
@@ -56,15 +61,15 @@ class Place:
     def names(self, key: str) -> list[str]:
         """The names by which rows may have the file at `key`: the plain one, and what older releases kept."""
         name = self.name(key)
-        return [] if name is None else [name, f"/{name}", f"./{name}", *([key] if not self.home else [])]
+        return [] if name is None else [name, f"/{name}", f"./{name}", *([key] if self.is_on_disk else [])]
 
     def _is_odd(self, name: str) -> bool:
         """Whether a storage would write this name otherwise."""
-        return bool(_ODD.search(name)) or ("\\" in name and self.home != "")
+        return bool(_ODD.search(name)) or ("\\" in name and not self.is_on_disk)
 
     def _written(self, name: str) -> str:
         """The key as storages make it, see `storages.utils.safe_join` of django-storages."""
-        if self.home != "":
+        if not self.is_on_disk:
             name = name.replace("\\", "/")
         elif name.startswith("/"):
             name = realpath(name)
@@ -84,13 +89,17 @@ def place_of(storage: Any) -> Place:
     if bucket:
         location = posixpath.normpath(posixpath.join("/", str(getattr(storage, "location", None) or ""))).strip("/")
         return Place(f"s3://{bucket}", f"{location}/" if location else "")
-    root = getattr(storage, "_root", None)
-    if root is not None:  # Django's InMemoryStorage has paths, too, and they are its own
-        return Place(id(root), "")
+    if is_in_memory(storage):  # which has paths, too, and they are its own
+        return Place(id(storage._root), "")
     try:
         return Place("", canonical(str(storage.path("x"))[:-1]))
     except (NotImplementedError, AttributeError, SuspiciousFileOperation):
         return Place(id(storage), "")
+
+
+def is_in_memory(storage: Any) -> bool:
+    """Whether this is Django's InMemoryStorage, or one derived from it."""
+    return hasattr(own(storage), "_root")
 
 
 def canonical(address: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from athumb_storage import conf
-from athumb_storage.audit.places import canonical
+from athumb_storage.audit.places import Place, canonical
 from athumb_storage.audit.reconciling import Audit, Finding
 from athumb_storage.audit.scope import Home, Keys, Root, Scope, outermost
 from athumb_storage.exceptions import AuditError
@@ -126,7 +126,17 @@ def refuse_to_prune(scope: Scope) -> None:
     if scope.unread:
         where = "A router's db_for_read() says in which database a table is."
         raise AuditError(f"Nothing is pruned: the table of {scope.unread[0]} cannot be read. {where}")
+    if scope.broken:
+        alias, error = next(iter(scope.broken.items()))
+        raise AuditError(f"Nothing is pruned: the storage {alias!r} of STORAGES cannot be set up: {error}")
     _refuse_links(scope)
+    for column in scope.elsewhere:
+        logger.warning(
+            "Nobody knows where the %s of %s stores. Should that be where something is pruned, "
+            "ATHUMB_FILES_IN_USE has to name what it has.",
+            type(column.storage).__name__,
+            column,
+        )
 
 
 def _refuse_without_prefixes(scope: Scope) -> None:
@@ -152,13 +162,19 @@ def _refuse_without_prefixes(scope: Scope) -> None:
 
 def _refuse_links(scope: Scope) -> None:
     """Refuse where there is a symbolic link, so that a file may have two names, of which a row has only one."""
-    columns = [column for home in scope.homes for column in home.columns]
-    for root in outermost([column for column in columns if column.place.home == ""]):
-        for folder, folders, files in os.walk(root.place.prefix):
-            for name in (*folders, *files):
-                path = Path(folder, name)
-                if path.is_symlink():
-                    raise AuditError(f"Nothing is pruned: {str(path)!r} is a symbolic link, so a file has two names.")
+    for home in scope.homes:
+        for root in outermost([column for column in home.columns if column.place.is_on_disk]):
+            for path in _links(root.place):
+                raise AuditError(f"Nothing is pruned: {str(path)!r} is a symbolic link, so a file has two names.")
+        roots = tuple(root.place.prefix for root in home.roots)
+        for path in (path for _, place in home.configured if place.is_on_disk for path in _links(place)):
+            if f"{path.resolve()}/".startswith(roots):
+                raise AuditError(f"Nothing is pruned: {str(path)!r} leads there, so a file has two names.")
+
+
+def _links(place: Place) -> Iterator[Path]:
+    for folder, folders, files in os.walk(place.prefix):
+        yield from (path for name in (*folders, *files) if (path := Path(folder, name)).is_symlink())
 
 
 def _prefixes() -> tuple[str, ...]:
@@ -185,8 +201,9 @@ def in_use(home: Home, keys: Collection[str]) -> set[str]:
 def _told_by_rows(home: Home, keys: Collection[str]) -> Iterator[Keys]:
     """What the rows name that name one of these keys. Where a thumb does not tell its original, all rows are read."""
     for column in home.columns:
+        every = () if home.can_tell_back else column.names()
         names = (name for key in keys for name in column.place.names(key))
-        for name in column.named(names) if home.can_tell_back else column.names():
+        for name in chain(every, column.named(names), column.defaults):
             yield home.keys_of(column, name)
 
 

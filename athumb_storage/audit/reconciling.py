@@ -71,9 +71,10 @@ _MISSING_THUMBS_OF: Final = """
 """
 
 MOST_LOOKED_AT: Final = 100_000
-"""How many missing originals, and thumbs, are looked at again: where more is missing, that is no coincidence."""
+"""How many missing originals, and thumbs, are looked at again at the most."""
 
 _BATCH: Final = 1000
+"""How many at a time. Where none of these is there after all, the others are not looked at."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,8 @@ class Audit:
                 is_audited = self.scope.is_audited(column)
                 for name in column.names():
                     self._note(home, home.keys_of(column, name), is_audited=is_audited)
+                for name in column.defaults:
+                    self._note(home, home.keys_of(column, name), is_audited=False)
             for keys in home.used_without_a_field():
                 self._note(home, keys, is_audited=False)
         self._ledger.sort()
@@ -184,25 +187,26 @@ class Audit:
         self._ledger.run(_FOUND_KEY)
         for number, key in self._found_after_all("missing_originals"):
             self._ledger.run(_MISSING_THUMBS_OF, [number, key])
-        self._found_after_all("missing_thumbs")
+        for _ in self._found_after_all("missing_thumbs"):
+            pass
 
-    def _found_after_all(self, kind: str) -> list[tuple[int, bytes]]:
+    def _found_after_all(self, kind: str) -> Iterator[tuple[int, bytes]]:
         """Drop what is not missing: it was stored while the files were listed, or after the inventory."""
-        found: list[tuple[int, bytes]] = []
         last = (-1, b"")
         for _ in range(0, MOST_LOOKED_AT, _BATCH):
             missing: list[tuple[int, bytes]] = list(self._ledger.query(_SOME, [kind, *last, _BATCH]))
-            if not missing:
-                break
-            last = missing[-1]
+            found: list[tuple[int, bytes]] = []
             for home in self.scope.homes:
                 for root in home.roots:
                     keys = [key for number, key in missing if number == home.number and root.place.holds(decoded(key))]
                     files = root.storage.stat_each([decoded(key)[len(root.place.prefix) :] for key in keys])
                     found += [(home.number, key) for key, file in zip(keys, files, strict=True) if file is not None]
-        for number, key in found:
-            self._ledger.run(_NOT_MISSING, [kind, number, key])
-        return found
+            for number, key in found:
+                self._ledger.run(_NOT_MISSING, [kind, number, key])
+            yield from found
+            if not found:
+                return
+            last = missing[-1]
 
     def _judge(self, home: Home, key: str, size: int, modified: int, etag: str | None) -> None:
         """Note what a stored file is that nobody names and no thumb set expects."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import InvalidStorageError
-from django.db import DatabaseError, connections, models, router, transaction
+from django.db import DatabaseError, OperationalError, connections, models, router, transaction
 
 from athumb_storage.audit.places import Place, place_of
 from athumb_storage.exceptions import AuditError
@@ -20,6 +20,9 @@ from athumb_storage.rows import by_pk
 
 PAGE: Final = 2000
 """How many rows are fetched at once."""
+
+_NO_DATABASE: Final = "django.db.backends.dummy"
+"""The engine of a database that Django lets be without settings."""
 
 _MOST_NAMES: Final = 400
 """How many names one query asks for; SQLite once took 999 parameters."""
@@ -57,21 +60,35 @@ class FileColumn:
 
     @cached_property
     def is_there(self) -> bool:
-        """Whether its table can be read, if that is not certain: Django migrates it here, or else it is asked."""
-        if self.model._meta.managed and router.allow_migrate_model(self.database, self.model):
+        """Whether it has a table. Where Django migrates it and the project uses it, it has to.
+
+        Raises:
+            AuditError: nobody can tell.
+        """
+        is_migrated = self.model._meta.managed and router.allow_migrate_model(self.database, self.model)
+        if is_migrated and self.is_used:
             return True
         try:
             with transaction.atomic(using=self.database):
                 self._rows().exists()
         except DatabaseError as error:
-            logger.info("%s is left out, its table cannot be read: %s", self, error)
+            if not self._is_absent(error):
+                raise self._unreadable(error) from error
+            logger.info("%s has no table: %s", self, error)
             return False
         return True
 
     @property
     def is_used(self) -> bool:
-        """Whether this is the database that the project uses for the model where it names none."""
+        """Whether this is a database that the project uses for the model where it names none."""
         return self.database in _used_by(self.model)
+
+    @property
+    def defaults(self) -> list[str]:
+        """The names that a row has which is given none."""
+        in_database = getattr(self.field, "db_default", None)
+        values = (self.field.get_default(), getattr(in_database, "value", in_database))
+        return [value for value in values if value and isinstance(value, str)]
 
     @property
     def makes_thumbs(self) -> bool:
@@ -85,7 +102,7 @@ class FileColumn:
             AuditError: the table cannot be read.
         """
         try:
-            for _, name in by_pk(self._rows(), self.field.attname, page=PAGE):
+            for name in self._all_names():
                 if name:
                     yield str(name)
         except DatabaseError as error:
@@ -105,6 +122,24 @@ class FileColumn:
         except DatabaseError as error:
             raise self._unreadable(error) from error
         return found
+
+    def _all_names(self) -> Iterator[Any]:
+        if self.model._meta.managed:
+            return (name for _, name in by_pk(self._rows(), self.field.attname, page=PAGE))
+        # What is called a primary key may repeat itself, as in many views.
+        return self._rows().order_by().values_list(self.field.attname, flat=True).iterator(PAGE)
+
+    def _is_absent(self, error: DatabaseError) -> bool:
+        """Whether this error, of reading it, means that there is no such table, and not that something else failed."""
+        connection = connections[self.database]
+        if isinstance(error, OperationalError) and connection.vendor != "sqlite":
+            return False
+        table = connection.introspection.identifier_converter(self.model._meta.db_table)
+        try:
+            there = connection.introspection.table_names(include_views=True)
+        except DatabaseError:
+            return False
+        return table.casefold() not in {name.casefold() for name in there}
 
     def _rows(self) -> models.QuerySet[Any]:
         return models.QuerySet(self.model, using=self.database)  # a manager may hide some
@@ -132,7 +167,9 @@ def every_file_column(database: str | None = None) -> list[FileColumn]:
         for field in model._meta.local_concrete_fields
         if isinstance(field, models.FileField)
         for alias in connections
-        if database in (None, alias) and (router.allow_migrate_model(alias, model) or alias in _used_by(model))
+        if database in (None, alias)
+        and connections.settings[alias]["ENGINE"] != _NO_DATABASE
+        and (router.allow_migrate_model(alias, model) or alias in _used_by(model))
     ]
 
 
@@ -142,5 +179,6 @@ def file_columns(database: str | None = None) -> list[FileColumn]:
 
 
 def _used_by(model: type[models.Model]) -> set[str]:
-    """The databases that the project uses for a model where it names none."""
-    return {router.db_for_read(model), router.db_for_write(model)}
+    """The databases that the project uses for a model, its proxies and those derived from it where it names none."""
+    family = [each for each in apps.get_models(include_auto_created=True) if issubclass(each, model)]
+    return {choose(each) for each in family for choose in (router.db_for_read, router.db_for_write)}

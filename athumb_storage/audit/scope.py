@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,11 +13,11 @@ from typing import Any, Final, NamedTuple
 from django.conf import STATICFILES_STORAGE_ALIAS
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import File
-from django.core.files.storage import InvalidStorageError, storages
+from django.core.files.storage import storages
 from django.db.models import FileField
 
 from athumb_storage import conf
-from athumb_storage.audit.places import Place, own, place_of
+from athumb_storage.audit.places import Place, is_in_memory, own, place_of
 from athumb_storage.audit.rows import FileColumn, every_file_column
 from athumb_storage.exceptions import AuditError, shown
 from athumb_storage.naming import Naming
@@ -26,6 +27,9 @@ _SAME_SAVE: Final = timedelta(hours=1)
 
 Where names are unique, thumbs do not wait for the original, whose time may be that of the end of its upload.
 """
+
+
+logger = logging.getLogger("athumb_storage")
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,11 @@ class Home:
         found = [(column.place, column.storage.naming) for column in self.columns if column.makes_thumbs]
         return [each for index, each in enumerate(found) if each not in found[:index]]
 
-    @property
+    @cached_property
     def can_tell_back(self) -> bool:
         """Whether the key of every thumb tells its original."""
-        return all(naming.prefix("name") is not None for _, naming in self._namings)
+        prefixes = [(naming.prefix("name"), naming) for _, naming in self._namings]
+        return all(prefix is not None and naming.original(f"{prefix}x.jpg") == "name" for prefix, naming in prefixes)
 
     def root_of(self, key: str) -> Root:
         """What was listed when this key was found."""
@@ -86,9 +91,15 @@ class Home:
 
     def is_a_fields(self, key: str) -> bool:
         """Whether the innermost location that has this key is a field's; other storages have files of their own."""
-        of_fields = {column.place.prefix for column in self.columns}
-        locations = of_fields | {place.prefix for _, place in self.configured}
-        return max(filter(key.startswith, locations), key=len) in of_fields
+        return max(filter(key.startswith, self._locations), key=len) in self._locations_of_fields
+
+    @cached_property
+    def _locations_of_fields(self) -> set[str]:
+        return {column.place.prefix for column in self.columns}
+
+    @cached_property
+    def _locations(self) -> set[str]:
+        return self._locations_of_fields | {place.prefix for _, place in self.configured}
 
     def keys_of(self, column: FileColumn, name: str) -> Keys:
         """The keys of what a row names."""
@@ -135,7 +146,9 @@ class Scope:
 
     Attributes:
         homes: what has to be listed, and who has files there.
-        unread: what may name files there, and cannot be read where the project would read it.
+        unread: what may name files there, and has no table where the project would read it.
+        broken: alias -> error of the storages in the settings that cannot be set up.
+        elsewhere: the columns on storages of a kind that tells nobody where it stores.
 
     Raises:
         AuditError: there is nothing to be audited, or a storage cannot be set up.
@@ -151,7 +164,7 @@ class Scope:
         if not roots:
             named = ", ".join(sorted(map(str, fields)))
             raise AuditError(f"No database has {named}." if named else "No field has thumbs: nothing can be audited.")
-        configured = _configured()
+        configured, self.broken = _configured()
         self.homes = [
             Home(
                 number,
@@ -164,6 +177,9 @@ class Scope:
         homes = {root.place.home for root in roots}
         left_out = (column for column in every if column.is_used and not column.is_there)
         self.unread = [column for column in left_out if column.place.home in homes]
+        self.elsewhere = [
+            column for column in columns if isinstance(column.place.home, int) and not is_in_memory(column.storage)
+        ]
 
     @property
     def roots(self) -> list[Root]:
@@ -191,17 +207,19 @@ def _names(path: str, given: Any) -> Iterator[str]:
             yield name
 
 
-def _configured() -> list[tuple[Any, Place]]:
-    """The storages of the settings, with their places."""
-    found = []
+def _configured() -> tuple[list[tuple[Any, Place]], dict[str, Exception]]:
+    """The storages of the settings with their places, and alias -> error of those that cannot be set up."""
+    found, broken = [], {}
     for alias in storages.backends:
         try:
             storage = own(storages[alias])
             found.append((storage, place_of(storage)))
-        except (InvalidStorageError, ImproperlyConfigured) as error:
-            if alias != STATICFILES_STORAGE_ALIAS:  # which Django lets be without settings of its own
-                raise AuditError(f"The storage {alias!r} of STORAGES cannot be set up: {error}") from error
-    return found
+        except Exception as error:  # noqa: BLE001, whatever a class raises, or a server that it asks
+            if alias == STATICFILES_STORAGE_ALIAS and isinstance(error, ImproperlyConfigured):
+                continue  # Django lets static files be without settings of their own
+            broken[alias] = error
+            logger.warning("The storage %r of STORAGES is left out, it cannot be set up: %s", alias, error)
+    return found, broken
 
 
 def has_thumbs(storage: Any) -> bool:

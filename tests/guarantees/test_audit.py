@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 
 import pytest
-from django.core.files.storage import storages
-from django.db import connection
+from django.core.files.storage import Storage, storages
+from django.db import OperationalError, connection, connections
 from storages.backends.s3 import S3Storage
 
 from athumb_storage.audit import KINDS, Pruning, Scope, audited, refuse_to_prune
 from athumb_storage.exceptions import AuditError
 from tests.buckets import keys_in
-from tests.stock.models import Attachment, Elsewhere, Framed, Labelled, Photo, Poster, Scan
+from tests.stock.models import Attachment, Elsewhere, Framed, Labelled, Numbered, Photo, Poster, Scan, Shown
 from tests.stock.places import all_stored_in, field_of, put, stored_in
 
 pytestmark = pytest.mark.django_db(databases=["default", "other"])
 
 PHOTO, POSTER, SCAN, FILE = field_of(Photo), field_of(Poster), field_of(Scan), field_of(Attachment, "file")
-CERTIFICATE, ELSEWHERE = field_of(Framed, "certificate"), field_of(Elsewhere)
+CERTIFICATE, ELSEWHERE, NUMBERED = field_of(Framed, "certificate"), field_of(Elsewhere), field_of(Numbered)
 
 ODD = [
     *("a-b.jpg", "a/b.jpg", "a.jpg", "a b+c.jpg", "100%.jpg", "%2F.jpg", 'it\'s "x".jpg', "ünï.jpg", "日本.jpg"),
@@ -118,6 +120,21 @@ class TestWhatIsFound:
                 "missing_originals": {"B.jpg"},
                 "missing_thumbs": {"A.jpg.thumbs/small.jpg"},
             }
+
+    def test_what_is_not_listed_yet_is_asked_for(self, storage, monkeypatch):
+        """A thousand at a time, until one of these times gives nothing."""
+        monkeypatch.setattr("athumb_storage.audit.reconciling._BATCH", 3)
+        names = [f"{number}.jpg" for number in range(10)]
+        Photo.objects.bulk_create(Photo(image=name) for name in names)
+        asked = []
+        storage.client.meta.events.register("before-send.s3.HeadObject", lambda request, **_: asked.append(request.url))
+        with stored_in(storage, PHOTO):
+            assert found()["missing_originals"] == {*names}
+            assert len(asked) == 3
+            put(storage, there := {*names[::2], *thumbs_of("0.jpg")})
+            lost = {"missing_originals": {*names} - there}
+            lost["missing_thumbs"] = {thumb for name in names[2::2] for thumb in thumbs_of(name)}
+            assert found(listing=lambda _: iter(())) == lost
 
     def test_it_agrees_with_sets(self, make_s3):
         """Five fields, four locations, two databases and three namings in one bucket, against plain arithmetic."""
@@ -352,16 +369,18 @@ class TestWhatHappensInBetween:
 IN_TEXTS = []
 
 
-class ReadsPostersElsewhere:
-    """A router of a project that only reads what another migrates."""
+class ReadsElsewhere:
+    """A router of a project that reads what another migrates."""
+
+    model = None
 
     def db_for_read(self, model, **_):
-        return "other" if model is Poster else None
+        return "other" if model is self.model else None
 
     db_for_write = db_for_read
 
-    def allow_migrate(self, db, app_label, model_name=None, **_):
-        return db == "default" and model_name != "poster"
+    def allow_migrate(self, db, app_label, **_):
+        return db == "default"
 
 
 def names_in_the_default_storage(storage):
@@ -371,6 +390,19 @@ def names_in_the_default_storage(storage):
 def names_in_texts(storage):
     assert storage.bucket_name
     return IN_TEXTS
+
+
+class KeepsToItself:
+    """Keys that do not tell their original, though all thumbs of one have a folder."""
+
+    def key(self, name, variant):
+        return f"{self.prefix(name)}{variant.label}.{variant.extension}"
+
+    def prefix(self, name):
+        return f"thumbs/{hashlib.sha256(name.encode()).hexdigest()}/"
+
+    def original(self, key):
+        return None
 
 
 class TestSharedBuckets:
@@ -483,13 +515,89 @@ class TestSharedBuckets:
             with pytest.raises(AuditError, match=r"stock\.Elsewhere\.image in the database 'default' cannot be read"):
                 refuse_to_prune(Scope([PHOTO]))
 
-    def test_rows_that_are_read_where_nothing_is_migrated(self, bucket_of_photos, settings):
+    def test_nothing_where_such_a_table_cannot_be_read_now(self, bucket_of_photos):
+        """Also if there is another of the same name, in the database that the project uses."""
+        for database in ("default", "other"):
+            with connections[database].cursor() as cursor:
+                cursor.execute("CREATE TABLE stock_elsewhere (id integer PRIMARY KEY, image text)")
+        Elsewhere.objects.using("other").create(image="a.jpg")
+
+        def locked(execute, sql, *arguments):
+            if "stock_elsewhere" in sql:
+                raise OperationalError("timed out")
+            return execute(sql, *arguments)
+
+        is_told = pytest.raises(AuditError, match=r"stock\.Elsewhere\.image in the database 'other'.*timed out")
+        with stored_in(bucket_of_photos, ELSEWHERE), connections["other"].execute_wrapper(locked), is_told:
+            found()
+
+    @pytest.mark.parametrize("model", [Photo, Shown, Framed])
+    def test_rows_that_are_read_where_nothing_is_migrated(self, bucket_of_photos, settings, monkeypatch, model):
+        """By the model that has the field, a proxy of it, or one that is derived from it."""
         put(bucket_of_photos, kept := {"a.jpg", *thumbs_of("a.jpg")})
-        settings.DATABASE_ROUTERS = [f"{__name__}.ReadsPostersElsewhere"]
-        Poster.objects.create(image="a.jpg")
-        with stored_in(bucket_of_photos, POSTER):
-            assert pruned() == {}
+        monkeypatch.setattr(ReadsElsewhere, "model", model)
+        settings.DATABASE_ROUTERS = [f"{__name__}.ReadsElsewhere"]
+        model.objects.create(image="a.jpg")
+        assert pruned() == {}
         assert keys_in(bucket_of_photos) == kept
+
+    def test_a_database_that_has_not_all_tables(self, bucket_of_photos):
+        """Of those that no router speaks of, each may have every model."""
+        with connections["other"].cursor() as cursor:
+            cursor.execute("ALTER TABLE stock_scan RENAME TO stock_away")
+        with stored_in(bucket_of_photos, SCAN):
+            Scan.objects.create(image="a.jpg")
+            put(bucket_of_photos, ["a.jpg", *thumbs_of("a.jpg")])
+            assert found() == {}
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE stock_scan RENAME TO stock_away")
+        with stored_in(bucket_of_photos, SCAN), pytest.raises(AuditError, match="'stock_scan' cannot be read"):
+            found()
+
+    @pytest.mark.parametrize("naming", ["folder", "athumb"])
+    def test_rows_of_a_view_whose_key_repeats_itself(self, make_s3, settings, monkeypatch, naming):
+        monkeypatch.setattr("athumb_storage.audit.rows.PAGE", 2)
+        storage = make_s3(naming=naming)
+        settings.ATHUMB_PRUNE_PREFIXES = [f"s3://{storage.bucket_name}/"]
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE stock_elsewhere (id integer, image text)")
+        names = {f"{number}.jpg" for number in range(5)}
+        Elsewhere.objects.bulk_create(Elsewhere(id=1, image=name) for name in names)
+        put(storage, names)
+        with stored_in(storage, ELSEWHERE):
+            assert set(found([ELSEWHERE])) == {"missing_thumbs"}
+            assert pruned([ELSEWHERE]) == {}
+
+    @pytest.mark.parametrize("naming", ["athumb", KeepsToItself()])
+    def test_a_row_that_appears_behind_the_page_that_is_read(self, make_s3, settings, monkeypatch, naming):
+        """Primary keys need not grow, and a thumb key need not tell its original."""
+        monkeypatch.setattr("athumb_storage.audit.pruning.BATCH", 1)
+        storage = make_s3(naming=naming)
+        settings.ATHUMB_PRUNE_PREFIXES = [f"s3://{storage.bucket_name}/"]
+        with stored_in(storage, NUMBERED):
+            kept = {"b.jpg", *NUMBERED.storage.thumb_keys("b.jpg")["small"]}
+            put(storage, kept)
+            outcomes = pruned([NUMBERED], meanwhile=lambda: Numbered.objects.create(image="b.jpg"))
+        assert outcomes == {"in use by now": 2}
+
+    def test_the_default_of_a_field(self, bucket_of_photos, monkeypatch):
+        monkeypatch.setattr(PHOTO, "_get_default", lambda: "avatar.jpg")
+        put(bucket_of_photos, kept := {"avatar.jpg", *thumbs_of("avatar.jpg")})
+        assert found() == {}
+        assert pruned() == {}
+        assert keys_in(bucket_of_photos) == kept
+
+    def test_a_default_that_is_not_stored_is_not_missing(self, bucket_of_photos, monkeypatch):
+        monkeypatch.setattr(PHOTO, "_get_default", lambda: "avatar.jpg")
+        assert found() == {}
+
+    def test_a_storage_of_which_nobody_knows_where_it_stores(self, bucket_of_photos, caplog):
+        class Wrapper(Storage):
+            pass
+
+        with stored_in(Wrapper(), FILE):
+            refuse_to_prune(Scope([PHOTO]))
+        assert "Nobody knows where the Wrapper of stock.Attachment.file" in caplog.text
 
     def test_storages_that_no_field_has(self, bucket_of_photos, settings):
         """Static files beside the media, and what a project stores by an alias."""
@@ -559,6 +667,22 @@ class TestSharedBuckets:
         with stored_in(make_on_disk(location=tmp_path / "media"), PHOTO):
             assert set(found()) == {"missing_thumbs"}
             assert pruned() == {}
+
+    @pytest.mark.parametrize("leads_there", [True, False])
+    def test_a_link_in_another_storage(self, make_on_disk, tmp_path, settings, leads_there):
+        settings.ATHUMB_PRUNE_PREFIXES = [f"{tmp_path}/media/"]
+        for folder in ("media", "static"):
+            (tmp_path / folder).mkdir()
+        (tmp_path / "static/link").symlink_to("../media" if leads_there else "../other")
+        options = {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": tmp_path / "static"},
+        }
+        settings.STORAGES = settings.STORAGES | {"static": options}
+        with stored_in(make_on_disk(location=tmp_path / "media"), PHOTO):
+            scope = Scope([PHOTO])
+        with pytest.raises(AuditError, match="static/link' leads there") if leads_there else nullcontext():
+            refuse_to_prune(scope)
 
     def test_rows_that_a_manager_hides(self, bucket_of_photos, monkeypatch):
         put(bucket_of_photos, kept := {"a.jpg", *thumbs_of("a.jpg")})

@@ -7,6 +7,7 @@ from django.core.files.storage import FileSystemStorage
 from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext, isolate_apps
 
+from athumb_storage.audit import refuse_to_prune
 from athumb_storage.audit.rows import file_columns
 from athumb_storage.audit.scope import Scope
 from athumb_storage.exceptions import AuditError
@@ -117,13 +118,22 @@ class TestScope:
         with pytest.raises(AuditError, match=r"No database has stock\.Elsewhere\.image\."):
             Scope([field_of(Elsewhere)])
 
-    def test_a_storage_of_the_settings_that_cannot_be_set_up(self, settings):
+    def test_a_storage_of_the_settings_that_cannot_be_set_up(self, settings, caplog, make_on_disk, tmp_path):
         broken = {"BACKEND": "not.there.Storage"}
-        settings.STORAGES = settings.STORAGES | {"staticfiles": broken}
-        assert Scope([field_of(Photo)]).homes, "Django lets static files be"
+        unset = {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}
+        settings.STATIC_ROOT = None
+        settings.STORAGES = settings.STORAGES | {"staticfiles": unset}
+        assert not Scope([field_of(Photo)]).broken, "Django lets static files be"
         settings.STORAGES = settings.STORAGES | {"news": broken}
-        with pytest.raises(AuditError, match=r"'news'.*cannot be set up"):
-            Scope([field_of(Photo)])
+        scope = Scope([field_of(Photo)])
+        assert [*scope.broken] == ["news"]
+        assert "'news' of STORAGES is left out, it cannot be set up" in caplog.text
+        settings.ATHUMB_PRUNE_PREFIXES = [f"{tmp_path}/"]
+        with (
+            stored_in(make_on_disk(location=tmp_path), field_of(Photo)),
+            pytest.raises(AuditError, match=r"'news' of STORAGES cannot be set up"),
+        ):
+            refuse_to_prune(Scope([field_of(Photo)]))
 
     @isolate_apps("tests.stock")
     def test_nothing_to_be_audited(self):
