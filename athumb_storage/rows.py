@@ -46,6 +46,16 @@ def _own_field(field: Any) -> Any:
     return field
 
 
+def all_rows(model: type[models.Model], database: str | None = None) -> models.QuerySet[Any]:
+    """Every row of a model: its managers may hide some.
+
+    Args:
+        model: the model.
+        database: the alias of the database; None is what routers say.
+    """
+    return models.QuerySet(model, using=database)
+
+
 def by_pk(rows: models.QuerySet[Any], *columns: str, page: int) -> Iterator[tuple[Any, ...]]:
     """The primary key and these columns of every row, in the order of primary keys.
 
