@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.db import models
 
 from athumb_storage.distributed.models import Range, Run
-from athumb_storage.rows import PrimaryKey, by_pk
+from athumb_storage.rows import PrimaryKey, all_rows, by_pk
 
 RANGE_ROWS: Final = 500
 """How many rows a range has, at most: what one task does, and what is looked through again for a lost one."""
@@ -21,8 +21,7 @@ Listed = Iterable[tuple[Any, Sequence[str] | None]]
 def cut(rows: models.QuerySet[Any]) -> Iterator[Range]:
     """Ranges of all these rows, by pages over the primary key. If they are a choice, each range lists its own."""
     key = PrimaryKey(rows.model)
-    is_choice = rows.query.where or rows.query.is_sliced or rows.query.distinct or rows.query.combinator
-    if is_choice:
+    if _is_choice(rows):
         chosen = rows if rows.query.is_sliced else rows.order_by("pk")
         yield from cut_listed(((pk, None) for pk in chosen.values_list("pk", flat=True).iterator()), key)
         return
@@ -30,6 +29,12 @@ def cut(rows: models.QuerySet[Any]) -> Iterator[Range]:
     while page := list(islice(pks, RANGE_ROWS)):
         yield Range(cursor=cursor, end=key.to_text(page[-1]), rows=len(page))
         cursor = key.to_text(page[-1])
+
+
+def _is_choice(rows: models.QuerySet[Any]) -> bool:
+    """Whether these may be some of the rows of the table."""
+    query = rows.query
+    return bool(query.where or query.is_sliced or query.distinct or query.combinator)
 
 
 def cut_listed(listed: Listed, key: PrimaryKey) -> Iterator[Range]:
@@ -59,7 +64,7 @@ def in_batches(ranges: Iterator[Range], run: Run, size: int = 100) -> Iterator[l
 def rows_left(part: Range, model: type[models.Model]) -> models.QuerySet[Any]:
     """The rows that are left of a range, in the order of their primary keys."""
     key = PrimaryKey(model)
-    rows = model._base_manager.using(part.run.database).order_by("pk")
+    rows = all_rows(model, part.run.database).order_by("pk")
     if part.cursor is not None:
         rows = rows.filter(pk__gt=key.from_text(part.cursor))
     if part.listed is not None:

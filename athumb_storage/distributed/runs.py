@@ -114,8 +114,6 @@ def _writable(rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
 
 
 def _enqueue(run: Run, tasks: int | None) -> None:
-    from athumb_storage.distributed.tasks import work  # late: a task is validated when it is made, and by the settings
-
     unfinished = Range.objects.filter(run=run, finished=False)[: tasks or MAX_TASKS].count()
     count = 1 if engines.is_immediate(run.backend) else tasks or unfinished
-    engines.enqueue(run, work.func, count=max(1, count))
+    engines.enqueue(run, max(1, count))

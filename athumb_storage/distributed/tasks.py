@@ -6,6 +6,6 @@ from athumb_storage.distributed import engines, working
 
 
 @engines.task
-def work(run_id: int) -> None:
-    """Work on a run."""
-    working.work_on(run_id, work.func)
+def work(run_id: int, backend: str, queue: str) -> None:
+    """Work on a run; the task is told where the next one goes, for the run may be out of reach."""
+    working.work_on(run_id, backend, queue)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, suppress
+from enum import Enum
 from typing import Any, Final
+
+from django.db import Error, InterfaceError, OperationalError, close_old_connections
 
 from athumb_storage import conf
 from athumb_storage.distributed import engines, leases
@@ -13,7 +16,7 @@ from athumb_storage.distributed.models import Range, Run
 from athumb_storage.distributed.rows import rows_left
 from athumb_storage.distributed.targets import Target
 from athumb_storage.regeneration import WORKERS, Outcome, Result, regenerate
-from athumb_storage.rows import PrimaryKey
+from athumb_storage.rows import PrimaryKey, all_rows
 
 logger = logging.getLogger("athumb_storage")
 
@@ -28,64 +31,92 @@ TRIES_ALONE: Final = 2
 OTHER_CODE_SECONDS: Final = 60
 """When a worker looks again whose code has other thumbs than the run."""
 
+_left_alone: set[int] = set()
+"""The runs for other thumbs of which this process has warned."""
 
-def work_on(run_id: int, work: engines.Work) -> None:
-    """Work on one range of a run, then enqueue `work` on it again if anything is left.
 
-    On a backend that runs tasks at once this goes on until nothing is left.
+class _Way(Enum):
+    """How the rows that are left of a range are worked on."""
+
+    TOGETHER = "together"
+    ALONE = "one at a time"
+    PASSING_OVER = "together but for the first, which is passed over"
+
+
+def _way(attempts: int) -> _Way:
+    if attempts <= TRIES:
+        return _Way.TOGETHER
+    return _Way.ALONE if attempts <= TRIES + TRIES_ALONE else _Way.PASSING_OVER
+
+
+def work_on(run_id: int, backend: str, queue: str) -> None:
+    """Work on one range of a run, then send the next task if anything is left.
+
+    On a backend that runs tasks at once this goes on until nothing is left. On another the next task is sent whatever
+    fails here, the database among it.
+
+    Args:
+        run_id: the number of the run.
+        backend: the alias of the task backend.
+        queue: the queue for the next task.
     """
     while True:
-        run = Run.objects.filter(pk=run_id, state=Run.State.UNDERWAY).first()
-        if run is None:
-            logger.info("Run %s is not under way.", run_id)
-            return
-        delay = _turn(run, work)
-        if delay is None or engines.hand_on(run, work, delay):
+        try:
+            delay = _turn(run_id)
+        except BaseException:
+            if not engines.is_immediate(backend):
+                close_old_connections()  # but for one in a transaction, which is its owner's
+                with suppress(Exception):  # it is logged
+                    # When the lease has ended: what is broken may be mended by then.
+                    engines.deliver(run_id, backend, queue, conf.lease_seconds())
+            raise
+        if delay is None or engines.hand_on(run_id, backend, queue, delay):
             return
 
 
-def _turn(run: Run, work: engines.Work) -> float | None:
+def _turn(run_id: int) -> float | None:
     """Work on a range, if one is free; in how many seconds there may be another, None if nothing is left."""
+    run = Run.objects.filter(pk=run_id, state=Run.State.UNDERWAY).first()
+    if run is None:
+        logger.info("Run %s is not under way.", run_id)
+        return None
     target = Target.of(run)
     if target is None:
-        logger.warning("Run %s is for other thumbs than the code here has: left alone.", run)
+        level = logging.DEBUG if run_id in _left_alone else logging.WARNING
+        logger.log(level, "Run %s is for other thumbs than the code here has: left alone.", run)
+        _left_alone.add(run_id)
         return OTHER_CODE_SECONDS
     part = leases.claim(run)
-    if part is None:
-        return leases.seconds_left(run)
-    try:
+    if part is not None:
         _work_through(part, target)
-    except BaseException as error:
-        if not isinstance(error, Exception):  # told to stop, for which no row is to blame
-            leases.give_back(part)
-        if not engines.is_immediate(run.backend):
-            # When the lease has ended: what is broken may be mended by then.
-            engines.enqueue(run, work, conf.lease_seconds())
-        raise
     return leases.seconds_left(run)
 
 
 def _work_through(part: Range, target: Target) -> None:
-    key = PrimaryKey(target.model)
-    tries = TRIES + 1 if _is_alone(part) else 0  # what is done one at a time stays so, up to the row that is looked for
-    with leases.kept(part), closing(_results(part, target)) as results:
-        for result in results:
-            if not leases.move(part, key.to_text(result.pk), result, tries):
-                logger.info("Range %s is somebody else's now, or the run was cancelled.", part)
-                return
-    leases.finish(part)
+    key, way = PrimaryKey(target.model), _way(part.attempts)
+    # What is done one at a time stays so, up to the row that is looked for.
+    attempts = TRIES + 1 if way is _Way.ALONE else 0
+    try:
+        with leases.kept(part), closing(_results(part, target, way)) as results:
+            for result in results:
+                if not leases.move(part, key.to_text(result.pk), result, attempts):
+                    logger.info("Range %s is somebody else's now, or the run was cancelled.", part)
+                    return
+        leases.finish(part)
+    except Exception:
+        raise
+    except BaseException:  # told to stop, for which no row is to blame
+        with suppress(Error):  # the lease ends in any case
+            leases.give_back(part)
+        raise
 
 
-def _is_alone(part: Range) -> bool:
-    return TRIES < part.attempts <= TRIES + TRIES_ALONE
-
-
-def _results(part: Range, target: Target) -> _Results:
+def _results(part: Range, target: Target, way: _Way) -> _Results:
     """One result a row. Whoever takes one moves the cursor before the next."""
-    if _is_alone(part):
+    if way is _Way.ALONE:
         yield from _one_by_one(part, target)
         return
-    if part.attempts > TRIES + TRIES_ALONE:
+    if way is _Way.PASSING_OVER:
         yield from _passed_over(part, target)
     workers = part.run.workers or WORKERS
     yield from regenerate(rows_left(part, target.model), target.field, _wanted(part), workers=workers)
@@ -93,10 +124,20 @@ def _results(part: Range, target: Target) -> _Results:
 
 def _one_by_one(part: Range, target: Target) -> _Results:
     while row := _next_row(part, target):
-        pk, name = row
-        rows = target.model._base_manager.using(part.run.database).filter(pk=pk).order_by("pk")
+        yield _result(part, target, *row)
+
+
+def _result(part: Range, target: Target, pk: Any, name: str) -> Result:
+    """What becomes of a row alone. Whatever it raises is its failure, but for a database that is out of reach."""
+    rows = all_rows(target.model, part.run.database).filter(pk=pk)
+    try:
         results = list(regenerate(rows, target.field, _wanted(part), workers=1))
-        yield from results or [Result(pk, name, Outcome.EMPTY)]  # it may be deleted by now
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        logger.exception("Failed in run %s: %r (row %s).", part.run, name, pk)
+        return Result(pk, name, Outcome.FAILED, f"{type(error).__name__}: {error}")
+    return results[0] if results else Result(pk, name, Outcome.EMPTY)  # it may be deleted by now
 
 
 def _passed_over(part: Range, target: Target) -> _Results:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import django
 import pytest
 from django.core.files.storage import default_storage
@@ -94,6 +96,43 @@ def without_thumbs():
         return made
 
     return make
+
+
+@pytest.fixture
+def closed_broker(queue, monkeypatch):
+    """Makes the backend take some tasks and then, so many times, none."""
+
+    def close(after=0, times=10**6):
+        cls, calls = type(engines.backend_of(queue.alias)), count()
+        enqueue = cls.enqueue
+
+        def refused(*arguments, **options):
+            if after <= next(calls) < after + times:
+                raise ConnectionError("no broker is there")
+            return enqueue(*arguments, **options)
+
+        monkeypatch.setattr(cls, "enqueue", refused)
+
+    return close
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Makes the thumbs of these rows, or of all, fail by this error."""
+
+    def fail(error, *rows):
+        names = {row.image.name for row in rows}
+        cls = type(IMAGE.storage)
+        generate = cls.generate_thumbs
+
+        def failed(self, name, *arguments, **options):
+            if not names or name in names:
+                raise error
+            return generate(self, name, *arguments, **options)
+
+        monkeypatch.setattr(cls, "generate_thumbs", failed)
+
+    return fail
 
 
 def has_thumbs(row):

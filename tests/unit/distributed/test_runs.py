@@ -34,7 +34,7 @@ class TestStart:
     def test_as_many_tasks_as_ranges(self, start, queue):
         products(5)
         run = start()
-        assert [list(args) for args in queue.args] == [[run.pk]] * 3
+        assert [list(args) for args in queue.args] == [[run.pk, "default", "default"]] * 3
 
     def test_at_most_sixteen(self, start, queue):
         products(40)
@@ -85,7 +85,7 @@ class TestTransactions:
     def test_without_one_the_tasks_find_the_run(self, queue):
         products(1)
         run = runs.start(Product.objects.all(), IMAGE)
-        assert [list(args) for args in queue.args] == [[run.pk]]
+        assert [list(args) for args in queue.args] == [[run.pk, "default", "default"]]
 
     @pytest.mark.usefixtures("at_once")
     def test_at_once_means_after_the_commit(self):

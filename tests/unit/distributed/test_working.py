@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from itertools import count
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connection, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
@@ -29,7 +31,7 @@ def work(committed):
     def worked(run):
         from athumb_storage.distributed.tasks import work
 
-        committed(work.func, run.pk)
+        committed(work.func, run.pk, "default", "default")
 
     return worked
 
@@ -83,7 +85,7 @@ class TestOneTask:
         queue.clear()
         work(run)
         assert [has_thumbs(product) for product in products] == [True, True, False]
-        assert queue.args == [(run.pk,)] or queue.args == [[run.pk]]
+        assert [list(args) for args in queue.args] == [[run.pk, "default", "default"]]
         (task,) = queue.tasks
         assert task.task.run_after is None
 
@@ -311,8 +313,181 @@ class TestErrors:
         part = run.ranges.get()
         assert (part.attempts, part.lease) == (0, None)
 
+    def test_what_a_row_raises_when_it_is_alone_is_its_failure(
+        self, without_thumbs, start, work, failing, queue, caplog
+    ):
+        first, second, third = without_thumbs(3)
+        run = start()
+        Range.objects.update(attempts=working.TRIES)
+        failing(ZeroDivisionError("in a processor"), first, second)
+        work_until_finished(run, work)
+        assert has_thumbs(third)
+        assert [(failure.row, failure.reason) for failure in run.failures.order_by("pk")] == [
+            (str(row.pk), "ZeroDivisionError: in a processor") for row in (first, second)
+        ]
+        assert "Traceback" in caplog.text
+
+    @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+    def test_a_database_that_is_out_of_reach_is_no_fault_of_a_row(self, without_thumbs, start, work, failing, error):
+        without_thumbs()
+        run = start()
+        Range.objects.update(attempts=working.TRIES)
+        failing(error("the connection is closed"))
+        with pytest.raises(error):
+            work(run)
+        part = run.ranges.get()
+        assert (part.done, part.finished) == (0, False)
+        assert not run.failures.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestDatabaseIsOutOfReach:
+    """A task that fails by it is not the last one."""
+
+    @pytest.mark.parametrize("alone", [False, True])
+    def test_from_whichever_query_on(self, without_thumbs, queue, alone):
+        from athumb_storage.distributed.tasks import work
+
+        for queries in count():
+            Run.objects.all().delete()
+            Product.objects.all().delete()
+            without_thumbs()
+            run = runs.start(Product.objects.all(), IMAGE)
+            Range.objects.update(attempts=working.TRIES if alone else 0)
+            queue.clear()
+            outage = Outage(queries)
+            with connection.execute_wrapper(outage), suppress(OperationalError):
+                work.func(run.pk, "default", "default")
+            if not outage.has_come:
+                break
+            (task,) = queue.tasks
+            assert [*task.args] == [run.pk, "default", "default"]
+            assert 60 < (task.task.run_after - timezone.now()).total_seconds() <= 120
+        assert queries > 10
+        assert queue.tasks == [], "all is done"
+
+    def test_in_a_transaction_that_is_rolled_back(self, without_thumbs, queue, failing):
+        """As by an engine that wraps its tasks: what is sent at the commit is never sent."""
+        from athumb_storage.distributed.tasks import work
+
+        without_thumbs()
+        run = runs.start(Product.objects.all(), IMAGE)
+        queue.clear()
+        failing(TypeError("not about an image"))
+        with pytest.raises(TypeError), transaction.atomic():
+            work.func(run.pk, "default", "default")
+        assert len(queue.tasks) == 1
+
+    def test_in_a_transaction_that_is_committed(self, without_thumbs, queue):
+        from athumb_storage.distributed.tasks import work
+
+        without_thumbs(2)
+        run = runs.start(Product.objects.all(), IMAGE)
+        leases.claim(run)
+        queue.clear()
+        with transaction.atomic():
+            work.func(run.pk, "default", "default")
+            assert queue.tasks == []
+        assert len(queue.tasks) == 1
+
+    def test_who_is_told_to_stop_hears_of_nothing_else(self, without_thumbs, queue, monkeypatch):
+        from athumb_storage.distributed.tasks import work
+
+        without_thumbs()
+        run = runs.start(Product.objects.all(), IMAGE)
+        queue.clear()
+
+        TestErrors().break_it(monkeypatch, SystemExit(1))
+        monkeypatch.setattr(leases, "give_back", lambda part: Outage(0)())
+        with pytest.raises(SystemExit):
+            work.func(run.pk, "default", "default")
+        assert len(queue.tasks) == 1
+
+
+class Outage:
+    """The database does so many queries, and then no more."""
+
+    def __init__(self, queries):
+        self.left = queries
+        self.has_come = False
+
+    def __call__(self, execute=None, *arguments):
+        if self.left == 0:
+            self.has_come = True
+            raise OperationalError("server closed the connection unexpectedly")
+        self.left -= 1
+        return execute(*arguments)
+
+
+class TestBrokerIsOutOfReach:
+    @pytest.fixture(autouse=True)
+    def slept(self, monkeypatch):
+        slept = []
+        monkeypatch.setattr(engines.time, "sleep", slept.append)
+        return slept
+
+    def test_for_seconds(self, without_thumbs, start, work, queue, closed_broker, slept):
+        without_thumbs(3)
+        run = start()
+        queue.clear()
+        closed_broker(times=3)
+        work(run)
+        assert len(queue.tasks) == 1
+        assert slept == [1, 2, 4]
+
+    def test_for_longer(self, without_thumbs, start, work, queue, closed_broker, slept, caplog):
+        without_thumbs(3)
+        run = start()
+        queue.clear()
+        closed_broker()
+        with pytest.raises(ConnectionError):
+            work(run)
+        assert (queue.tasks, slept) == ([], [1, 2, 4, 8])
+        (record,) = (record for record in caplog.records if record.levelname == "ERROR")
+        assert f"Run {run.pk} has lost a task" in record.message
+        assert f"manage.py athumb_runs --resume {run.pk}" in record.message
+
+    def test_while_something_else_is_broken(self, without_thumbs, start, work, queue, closed_broker, failing, caplog):
+        without_thumbs()
+        run = start()
+        failing(TypeError("not about an image"))
+        closed_broker()
+        with pytest.raises(TypeError, match="not about an image"):
+            work(run)
+        assert f"manage.py athumb_runs --resume {run.pk}" in caplog.text
+
+
+@pytest.mark.parametrize("attempts", [0, working.TRIES])
+def test_rows_that_a_manager_hides(without_thumbs, start, work, monkeypatch, attempts):
+    (hidden,), (shown,) = without_thumbs(name="hidden"), without_thumbs(name="shown")
+    run = start()
+    Range.objects.update(attempts=attempts)
+    manager = Shown()
+    manager.model = Product
+    monkeypatch.setitem(Product._meta.__dict__, "base_manager", manager)
+    assert [*Product._base_manager.all()] == [shown]
+    work(run)
+    assert has_thumbs(shown)
+    assert has_thumbs(hidden)
+
+
+class Shown(models.Manager):
+    def get_queryset(self):
+        return super().get_queryset().filter(name="shown")
+
 
 class TestOtherCode:
+    @pytest.fixture(autouse=True)
+    def nobody_was_warned(self, monkeypatch):
+        monkeypatch.setattr(working, "_left_alone", set())
+
+    def test_one_warning_is_enough(self, start, work, caplog):
+        run = start()
+        Run.objects.update(fingerprint="another")
+        work(run)
+        work(run)
+        assert [record.levelname for record in caplog.records].count("WARNING") == 1
+
     def test_is_left_alone_and_asked_for_again_in_a_minute(
         self, without_thumbs, start, work, queue, monkeypatch, caplog
     ):
@@ -346,7 +521,7 @@ class TestAtOnce:
         products = without_thumbs(7)
         entered = []
         work_on = working.work_on
-        monkeypatch.setattr(working, "work_on", lambda run, work: [entered.append(run), work_on(run, work)])
+        monkeypatch.setattr(working, "work_on", lambda run, *place: [entered.append(run), work_on(run, *place)])
         run = start(tasks=3)
         assert all(map(has_thumbs, products))
         run.refresh_from_db()
@@ -397,6 +572,19 @@ class TestBackendThatCannotDefer:
         assert task.task.run_after is None
         assert slept == [engines.SLEEP]
 
+    def test_nor_does_it_fail_again_at_once(self, without_thumbs, start, work, queue, monkeypatch, failing):
+        monkeypatch.setattr(type(engines.backend_of("default")), "supports_defer", False)
+        slept = []
+        monkeypatch.setattr(engines.time, "sleep", slept.append)
+        without_thumbs()
+        run = start()
+        queue.clear()
+        failing(TypeError("not about an image"))
+        with pytest.raises(TypeError):
+            work(run)
+        assert len(queue.tasks) == 1
+        assert slept == [engines.SLEEP]
+
 
 @pytest.mark.django_db(transaction=True)
 class TestRowsThatTakeLong:
@@ -407,8 +595,8 @@ class TestRowsThatTakeLong:
         settings.ATHUMB_LEASE_SECONDS = 1
 
         def closed():
-            for connection in connections.all(initialized_only=True):
-                BaseDatabaseWrapper.close(connection)  # Django leaves what leads to a database in memory open
+            for each in connections.all(initialized_only=True):
+                BaseDatabaseWrapper.close(each)  # Django leaves what leads to a database in memory open
 
         monkeypatch.setattr(leases.connections, "close_all", closed)
 
