@@ -47,31 +47,44 @@ def answers(port):
 
 @pytest.fixture
 def postgresql():
-    """The settings of a database on a server of its own, whose order of texts is that of a language."""
+    """A PostgreSQL of its own, whose order of texts is that of a language."""
     pytest.importorskip("psycopg", reason="psycopg is in the extra `engines`, which .ci/run installs")
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     if not programs:
         pytest.skip("there is no PostgreSQL in /usr/lib/postgresql")
-    user = "nobody" if os.getuid() == 0 else None  # root may not start it
     with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp") as folder:  # the path of a socket must not be long
-        if user:
-            shutil.chown(folder, user)
-
-        def run(program, *arguments):
-            subprocess.run(
-                [programs[-1] / program, *arguments], user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL
-            )
-
-        data = f"{folder}/data"
+        server = PostgreSQL(programs[-1], folder)
+        if server.user:
+            shutil.chown(folder, server.user)
         locale = ["--encoding=UTF8", "--locale-provider=icu", "--icu-locale=de-DE", "--locale=C"]
-        run("initdb", "--auth=trust", "--username=athumb", *locale, "-D", data)
-        options = f"-k {folder} -c listen_addresses='' -c fsync=off"
-        run("pg_ctl", "-D", data, "-w", "-l", f"{folder}/log", "-o", options, "start")
+        server.run("initdb", "--auth=trust", "--username=athumb", *locale, "-D", f"{folder}/data")
+        server.start()
         try:
-            run("createdb", "-h", folder, "-U", "athumb", "athumb")
-            yield {"ENGINE": "django.db.backends.postgresql", "NAME": "athumb", "USER": "athumb", "HOST": folder}
+            server.run("createdb", "-h", folder, "-U", "athumb", "athumb")
+            yield server
         finally:
-            run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+            server.stop()
+
+
+class PostgreSQL:
+    """The server and what Django has to know of it."""
+
+    def __init__(self, programs, folder):
+        self.programs, self.folder = programs, folder
+        self.user = "nobody" if os.getuid() == 0 else None  # root may not start it
+        self.database = {"ENGINE": "django.db.backends.postgresql", "NAME": "athumb", "USER": "athumb", "HOST": folder}
+
+    def run(self, program, *arguments):
+        command = [f"{self.programs}/{program}", *arguments]
+        subprocess.run(command, user=self.user, cwd=self.folder, check=True, stdout=subprocess.DEVNULL)
+
+    def start(self):
+        options = f"-k {self.folder} -c listen_addresses='' -c fsync=off"
+        self.run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/log", "-o", options, "start")
+
+    def stop(self):
+        """As if it had died."""
+        self.run("pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "stop")
 
 
 def wait_for(condition):

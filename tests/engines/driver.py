@@ -17,10 +17,15 @@ from typing import Any
 
 import django
 
+from tests.engines.conftest import PostgreSQL
+
 ROWS = 100
 RANGE_ROWS = 25
 PATIENCE = 60
 """Seconds for a run."""
+
+OUTAGE = 3
+"""Seconds that the database is gone."""
 
 COMMANDS = {
     "celery": [
@@ -65,9 +70,9 @@ def main(scenario: str) -> None:
     before = _uploaded()
     workers: list[Worker] = []
     try:
-        report = {"killed": _killed, "alone": _killed_alone, "deadly": _deadly, "hasty": _hasty}[scenario](
-            engine, workers
-        )
+        report = {"killed": _killed, "alone": _killed_alone, "deadly": _deadly, "hasty": _hasty, "outage": _outage}[
+            scenario
+        ](engine, workers)
     finally:
         for worker in workers:
             worker.process.kill()
@@ -161,6 +166,30 @@ def _hasty(engine: str, workers: list[Worker]) -> dict[str, Any]:
     workers += [Worker(engine, number) for number in (1, 2)]
     run = _started()
     seconds = _until(lambda: _is_finished(run))
+    return {**_counts(run), "seconds": seconds}
+
+
+def _outage(engine: str, workers: list[Worker]) -> dict[str, Any]:
+    """Two workers, and a database that is gone for seconds. Something starts each worker again that ends by it."""
+    from django.db import close_old_connections
+
+    server = PostgreSQL(*json.loads(os.environ["ATHUMB_ENGINE"])["server"])
+    workers += [Worker(engine, number) for number in (1, 2)]
+    run = _started()
+    owners: dict[int, set[str]] = defaultdict(set)
+    _until(lambda: len(_in_the_middle(run, owners)) == 2)
+    server.stop()
+    time.sleep(OUTAGE)
+    server.start()
+    close_old_connections()
+
+    def is_finished() -> bool:
+        for number, worker in enumerate(workers):
+            if worker.process.poll() is not None:
+                workers[number] = Worker(engine, 10 + number)
+        return _is_finished(run)
+
+    seconds = _until(is_finished)
     return {**_counts(run), "seconds": seconds}
 
 

@@ -51,7 +51,7 @@ def assert_all_is_done(report):
 
 def test_django_tasks_db_on_postgresql(drive, postgresql):
     pytest.importorskip("django_tasks_db", reason="it is in the extra `engines`, which .ci/run installs")
-    report = drive("killed", engine="db", database=postgresql)
+    report = drive("killed", engine="db", database=postgresql.database)
     assert_all_is_done(report)
     assert report["taken over"] == 1
 
@@ -60,6 +60,31 @@ def test_celery_over_redis(drive, redis_url, sqlite):
     report = drive("killed", engine="celery", broker=redis_url, database=sqlite)
     assert_all_is_done(report)
     assert report["taken over"] == 1
+
+
+def test_celery_and_a_database_that_is_gone_for_seconds(drive, redis_url, postgresql):
+    """The queue is elsewhere: a task that cannot work is sent again, and none is lost."""
+    report = drive("outage", engine="celery", broker=redis_url, **server_of(postgresql))
+    assert_all_is_done(report)
+    assert "OperationalError" in report["log"]
+    assert "has lost a task" not in report["log"]
+
+
+def test_django_tasks_db_and_a_database_that_is_gone_for_seconds(drive, postgresql):
+    """The queue is there as well: the next task is sent when it is back."""
+    pytest.importorskip("django_tasks_db", reason="it is in the extra `engines`, which .ci/run installs")
+    report = drive("outage", engine="db", **server_of(postgresql))
+    assert_all_is_done(report)
+    assert "is sent again in 1 s" in report["log"]
+    assert "has lost a task" not in report["log"]
+
+
+def server_of(postgresql):
+    return {
+        "database": postgresql.database,
+        "server": [str(postgresql.programs), postgresql.folder],
+        "delay": 0.05,
+    }
 
 
 def test_celery_gives_the_task_of_a_killed_worker_to_another(drive, redis_url, sqlite):
