@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db import DatabaseError, connections, router, transaction
+from django.db import Error, connections, router, transaction
 from django.db.models import DurationField, ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 
@@ -76,7 +76,7 @@ def move(part: Range, row: str, result: Result, attempts: int = 0) -> bool:
             failed=F("failed") + is_failed,
         )
         if is_mine and is_failed:
-            _note(part.run, row, result)
+            _note(part, row, result)
     part.cursor, part.attempts = row, attempts
     return is_mine
 
@@ -105,7 +105,7 @@ def _keep(part: Range, is_over: threading.Event) -> None:
             continue
         try:
             _update(part, lease=_lease_end())
-        except DatabaseError:
+        except Error:
             logger.exception("The lease of range %s could not be moved on.", part)
         finally:
             connections.close_all()  # those of this thread
@@ -129,7 +129,18 @@ def seconds_left(run: Run) -> float | None:
         return 0
     for left in unfinished.order_by("lease").annotate(left=ends_in).values_list("left", flat=True)[:1]:
         return max(0.0, float(left.total_seconds()))
-    Run.objects.filter(pk=run.pk, state=Run.State.UNDERWAY).update(state=Run.State.FINISHED)
+    return _finish_run(run)
+
+
+def _finish_run(run: Run) -> float | None:
+    """As `seconds_left`: None, but 0 for a run that was taken up again meanwhile, for which ranges were made."""
+    database = router.db_for_write(Run)
+    with transaction.atomic(using=database):
+        # First, for this waits for who takes the run up again; what is looked at before can be late.
+        is_ended = Run.objects.filter(pk=run.pk, state=Run.State.UNDERWAY).update(state=Run.State.FINISHED)
+        if is_ended and Range.objects.filter(run=run, finished=False).exists():
+            transaction.set_rollback(True, using=database)
+            return 0
     return None
 
 
@@ -141,10 +152,10 @@ def _update(part: Range, **values: Any) -> bool:
     return bool(Range.objects.filter(pk=part.pk, owner=part.owner).update(**values))
 
 
-def _note(run: Run, row: str, result: Result) -> None:
-    if run.failures.count() < Failure.MAX_KEPT:
+def _note(part: Range, row: str, result: Result) -> None:
+    if part.run.failures.count() < Failure.MAX_KEPT:
         reason = _storable(result.reason)[: Failure.MAX_REASON]
-        Failure.objects.create(run=run, row=row, name=_storable(result.name), reason=reason)
+        Failure.objects.create(run=part.run, part=part, row=row, name=_storable(result.name), reason=reason)
 
 
 def _storable(text: str) -> str:

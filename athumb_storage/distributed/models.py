@@ -94,6 +94,8 @@ class Failure(models.Model):
     """How many letters of a reason."""
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="failures")
+    part = models.ForeignKey(Range, models.CASCADE, related_name="failures")
+    """The range that counts it."""
     row = models.TextField()
     """Its primary key."""
     name = models.TextField()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 from typing import Any, Final
 
 from django.db import models, router, transaction
+from django.db.models import F
 
 from athumb_storage.distributed import engines
 from athumb_storage.distributed.errors import RunError
-from athumb_storage.distributed.models import Range, Run
+from athumb_storage.distributed.models import Failure, Range, Run
 from athumb_storage.distributed.rows import Listed, cut, cut_listed, in_batches
 from athumb_storage.distributed.targets import Target
 from athumb_storage.regeneration import fingerprint
@@ -43,10 +46,10 @@ def start(
         queue: the queue of the backend; None is "default", or its first.
 
     Raises:
-        RunError: there is no such backend or queue, or the backend ran the tasks at once and they failed.
+        RunError: there is no such backend or queue, it did not take the tasks, or it ran them at once and they failed.
     """
     rows = _writable(rows)
-    alias = engines.default_alias() if backend is None else backend
+    backend, queue = engines.place(backend, queue)
     run = Run(
         model=rows.model._meta.label,
         field=field.name,
@@ -54,32 +57,50 @@ def start(
         only=None if only is None else list(only),
         workers=workers,
         fingerprint=fingerprint(field),
-        backend=alias,
-        queue=engines.queue_of(alias, queue),
+        backend=backend,
+        queue=queue,
     )
+    ranges = cut(rows) if listed is None else cut_listed(listed, PrimaryKey(rows.model))
+    first = [*islice(ranges, 1)]  # before the transaction: to know what is due a whole bucket may have to be listed
     with transaction.atomic(using=router.db_for_write(Run)):
         run.save()
-        for ranges in in_batches(cut(rows) if listed is None else cut_listed(listed, PrimaryKey(rows.model)), run):
-            Range.objects.bulk_create(ranges)
+        _write(chain(first, ranges), run)
         _enqueue(run, tasks)
     return run
 
 
 def resume(run_id: int, tasks: int | None = None) -> Run:
-    """Enqueue the tasks of a run again, also of one that was cancelled.
+    """Send the tasks of a run again, also of one that was cancelled; rows that failed are done again.
 
     Raises:
-        RunError: there is no such run, it is finished, or it is for other thumbs than the code here has.
+        RunError: there is no such run, nothing of it is left to do, it is for other thumbs than the code here has, or
+            the backend did not take the tasks, or ran them at once and they failed.
     """
     run = get(run_id)
-    if run.state == Run.State.FINISHED:
-        raise RunError(f"Run {run} is finished.")
-    if Target.of(run) is None:
+    if run.state == Run.State.FINISHED and not run.failures.exists():
+        raise RunError(f"Run {run} is finished, and no row failed.")
+    target = Target.of(run)
+    if target is None:
         raise RunError(f"Run {run} is for other thumbs than the code here has: start a new one.")
-    Run.objects.filter(pk=run.pk).update(state=Run.State.UNDERWAY)
+    with transaction.atomic(using=router.db_for_write(Run)):
+        # First, for this locks the run: who takes it up at the same time finds no failures any more.
+        Run.objects.filter(pk=run.pk).update(state=Run.State.UNDERWAY)
+        _take_up_failures(run, PrimaryKey(target.model))
+        _enqueue(run, tasks)
     run.refresh_from_db()
-    _enqueue(run, tasks)
     return run
+
+
+def _take_up_failures(run: Run, key: PrimaryKey) -> None:
+    """Move the rows whose failures are kept to ranges of their own, as if they had not been done."""
+    found = list(run.failures.order_by("pk").values_list("pk", "row", "part", "part__rows", "part__only"))
+    _write(cut_listed(((key.from_text(row), only) for _, row, _, _, only in found), key), run)
+    for (part, rows), count in Counter((part, rows) for _, _, part, rows, _ in found).items():
+        # A range can have more rows by now than it had when it was cut.
+        Range.objects.filter(pk=part).update(
+            rows=max(0, rows - count), done=F("done") - count, failed=F("failed") - count
+        )
+    Failure.objects.filter(pk__in=[pk for pk, *_ in found]).delete()
 
 
 def cancel(run_id: int) -> Run:
@@ -111,6 +132,11 @@ def get(run_id: int) -> Run:
 def _writable(rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
     """The rows, where nothing is said not in a replica, to which nothing can be written."""
     return rows.using(getattr(rows, "_db", None) or router.db_for_write(rows.model))
+
+
+def _write(ranges: Iterable[Range], run: Run) -> None:
+    for batch in in_batches(iter(ranges), run):
+        Range.objects.bulk_create(batch)
 
 
 def _enqueue(run: Run, tasks: int | None) -> None:

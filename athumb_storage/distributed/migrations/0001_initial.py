@@ -36,23 +36,6 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name="Failure",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("row", models.TextField()),
-                ("name", models.TextField()),
-                ("reason", models.TextField()),
-                (
-                    "run",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="failures",
-                        to="athumb_storage_distributed.run",
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
             name="Range",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -81,5 +64,30 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [models.Index(fields=["run", "finished", "lease"], name="athumb_range_free")],
             },
+        ),
+        migrations.CreateModel(
+            name="Failure",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("row", models.TextField()),
+                ("name", models.TextField()),
+                ("reason", models.TextField()),
+                (
+                    "part",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="failures",
+                        to="athumb_storage_distributed.range",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="failures",
+                        to="athumb_storage_distributed.run",
+                    ),
+                ),
+            ],
         ),
     ]

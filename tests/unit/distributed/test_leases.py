@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from django.db import connection
 
 from athumb_storage.distributed import leases, runs
 from athumb_storage.distributed.models import Failure, Range, Run
@@ -155,6 +156,19 @@ class TestSecondsLeft:
         assert leases.seconds_left(run) is None
         run.refresh_from_db()
         assert run.state == "finished"
+
+    def test_a_run_that_is_taken_up_again_meanwhile_is_not_finished(self, run):
+        Range.objects.update(finished=True)
+
+        def taken_up(execute, sql, *arguments):
+            if sql.startswith("UPDATE"):  # what waits for who has locked the run
+                Range.objects.bulk_create([Range(run=run, rows=1)])
+            return execute(sql, *arguments)
+
+        with connection.execute_wrapper(taken_up):
+            assert leases.seconds_left(run) == 0
+        run.refresh_from_db()
+        assert run.state == "underway"
 
     def test_a_cancelled_run_stays_cancelled(self, run):
         Range.objects.update(finished=True)

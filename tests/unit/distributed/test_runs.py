@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Sum
 
 from athumb_storage import ThumbSet
 from athumb_storage.distributed import runs
 from athumb_storage.distributed.errors import RunError
-from athumb_storage.distributed.models import Range, Run
+from athumb_storage.distributed.models import Failure, Range, Run
 from tests.conftest import upload
 from tests.shop.models import Product
 from tests.unit.distributed.conftest import IMAGE, has_thumbs
@@ -97,6 +98,67 @@ class TestTransactions:
         assert has_thumbs(product)
 
 
+class TestBrokerIsOutOfReach:
+    def test_the_run_is_kept_and_its_error_names_the_way_on(self, start, queue, closed_broker, committed):
+        products(3)
+        closed_broker(times=1)
+        with pytest.raises(RunError) as raised:
+            start()
+        run = Run.objects.get()
+        assert str(raised.value) == (
+            f"Run {run} has 0 of its 2 tasks, for the task engine takes none (ConnectionError: no broker is there)."
+            f" When it does: manage.py athumb_runs --resume {run.pk}"
+        )
+        assert (run.state, run.ranges.count()) == ("underway", 2)
+        committed(runs.resume, run.pk)
+        assert len(queue.tasks) == 2
+
+    def test_in_the_middle(self, start, queue, closed_broker):
+        products(5)
+        closed_broker(after=2)
+        with pytest.raises(RunError, match="has 2 of its 3 tasks"):
+            start()
+        assert len(queue.tasks) == 2
+
+    def test_when_a_run_is_taken_up_again(self, start, closed_broker, committed):
+        products(1)
+        run = start()
+        runs.cancel(run.pk)
+        closed_broker()
+        with pytest.raises(RunError, match=f"has 0 of its 1 tasks.*--resume {run.pk}"):
+            committed(runs.resume, run.pk)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestListed:
+    """What is due is told by a listing of a bucket, which takes long."""
+
+    def test_nobody_waits_for_it(self):
+        (product,) = products(1)
+        writes = []
+
+        def listed():
+            writes.append(connection.in_atomic_block)
+            yield product.pk, ["large"]
+
+        run = runs.start(Product.objects.all(), IMAGE, listed=listed())
+        assert writes == [False], "nothing is written before the first row is known"
+        assert run.ranges.get().listed == [str(product.pk)]
+
+    @pytest.mark.usefixtures("of_two_rows")
+    @pytest.mark.parametrize("count", [0, 3])
+    def test_where_it_fails_nothing_is_left(self, queue, count):
+        def listed():
+            yield from ((product.pk, None) for product in products(count))
+            raise OSError
+
+        with pytest.raises(OSError):
+            runs.start(Product.objects.all(), IMAGE, listed=listed())
+        assert not Run.objects.exists()
+        assert not Range.objects.exists()
+        assert queue.tasks == []
+
+
 class TestCancel:
     def test_leases_end(self, start):
         products(3)
@@ -140,6 +202,15 @@ class TestResume:
         with pytest.raises(RunError, match="is finished"):
             committed(runs.resume, run.pk)
 
+    def test_not_one_whose_backend_is_gone(self, start, committed):
+        run = start()
+        runs.cancel(run.pk)
+        Run.objects.update(backend="gone")
+        with pytest.raises(RunError, match="no task backend 'gone'"):
+            committed(runs.resume, run.pk)
+        run.refresh_from_db()
+        assert run.state == "cancelled"
+
     def test_not_one_for_other_thumbs(self, start, committed, monkeypatch):
         run = start()
         runs.cancel(run.pk)
@@ -149,6 +220,98 @@ class TestResume:
             committed(runs.resume, run.pk)
         run.refresh_from_db()
         assert run.state == "cancelled"
+
+
+class TestFailures:
+    """Rows that failed are done again."""
+
+    @pytest.fixture
+    def work(self, committed):
+        def worked(run, times=4):
+            from athumb_storage.distributed.tasks import work
+
+            for _ in range(times):
+                committed(work.func, run.pk, "default", "default")
+            run.refresh_from_db()
+            return run.ranges.aggregate(*(Sum(name) for name in ("rows", "done", "generated", "failed"))).values()
+
+        return worked
+
+    def test_exactly_those(self, without_thumbs, start, work, failing, monkeypatch, committed, queue):
+        rows = without_thumbs(5)
+        run = start()
+        failing(PermissionError("403"), rows[0], rows[3])
+        assert [*work(run)] == [5, 5, 3, 2]
+        assert run.state == "finished"
+        monkeypatch.undo()
+        for row in rows:
+            IMAGE.storage.delete_thumbs(row.image.name)
+        queue.clear()
+        assert committed(runs.resume, run.pk).state == "underway"
+        assert len(queue.tasks) == 1
+        assert not run.failures.exists()
+        assert [*work(run)] == [5, 5, 5, 0]
+        assert run.state == "finished"
+        assert [has_thumbs(row) for row in rows] == [True, False, False, True, False]
+        with pytest.raises(RunError, match="is finished, and no row failed"):
+            committed(runs.resume, run.pk)
+
+    def test_what_fails_again_is_noted_again(self, without_thumbs, start, work, failing, committed):
+        without_thumbs(2)
+        run = start()
+        failing(PermissionError("403"))
+        work(run)
+        committed(runs.resume, run.pk)
+        assert [*work(run)] == [2, 2, 0, 2]
+        assert run.failures.count() == 2
+
+    def test_with_the_thumbs_that_were_wanted_of_them(self, without_thumbs, start, work, failing, committed):
+        first, second = without_thumbs(2)
+        run = start(None, IMAGE, listed=[(first.pk, ["large"]), (second.pk, ["60x60"])])
+        failing(PermissionError("403"))
+        work(run)
+        committed(runs.resume, run.pk)
+        left = run.ranges.filter(finished=False).order_by("pk").values_list("listed", "only", "rows")
+        assert [*left] == [([str(first.pk)], ["large"], 1), ([str(second.pk)], ["60x60"], 1)]
+
+    def test_of_a_run_that_was_cancelled(self, without_thumbs, start, work, failing, committed, monkeypatch):
+        rows = without_thumbs(4)
+        run = start()
+        failing(PermissionError("403"))
+        work(run, times=1)
+        runs.cancel(run.pk)
+        monkeypatch.undo()
+        committed(runs.resume, run.pk)
+        assert [*work(run)] == [4, 4, 4, 0]
+        assert all(map(has_thumbs, rows))
+
+    def test_more_rows_than_there_were(self, without_thumbs, start, work, failing, committed):
+        """Some were added between two primary keys of the range."""
+        first, *_, last = products(4)
+        Product.objects.exclude(pk__in=[first.pk, last.pk]).delete()
+        run = start()
+        for pk in range(first.pk + 1, last.pk):
+            Product.objects.create(pk=pk, image="x.jpg")
+        failing(PermissionError("403"))
+        assert [*work(run)] == [2, 4, 0, 1], "they share a file"
+        Range.objects.update(done=4, failed=4)
+        part = run.ranges.get()
+        run.failures.all().delete()
+        Failure.objects.bulk_create(
+            Failure(run=run, part=part, row=str(pk), name="x.jpg") for pk in range(first.pk, last.pk + 1)
+        )
+        committed(runs.resume, run.pk)
+        part.refresh_from_db()
+        assert (part.rows, part.done, part.failed) == (0, 0, 0)
+
+    def test_those_that_are_not_kept_stay_counted(self, without_thumbs, start, work, failing, committed, monkeypatch):
+        without_thumbs(2)
+        monkeypatch.setattr(Failure, "MAX_KEPT", 1)
+        run = start()
+        failing(PermissionError("403"))
+        work(run)
+        committed(runs.resume, run.pk)
+        assert [*run.ranges.order_by("pk").values_list("rows", "done", "failed")] == [(1, 1, 1), (1, 0, 0)]
 
 
 class TestDatabases:
