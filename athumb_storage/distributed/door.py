@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.apps import apps
@@ -25,14 +25,39 @@ def add_options(parser: Any) -> None:
     parser.add_argument("--backend", metavar="ALIAS", help="with --enqueue: their backend, of the setting TASKS")
 
 
+def check(options: dict[str, Any]) -> None:
+    """
+    Raises:
+        CommandError: options of the command do not go together, or do not go here.
+    """
+    if not options["enqueue"]:
+        for name in ("tasks", "queue", "backend"):
+            if options[name] is not None:
+                raise CommandError(f"--{name} goes with --enqueue.")
+        return
+    if not apps.is_installed("athumb_storage.distributed"):
+        raise CommandError('--enqueue needs "athumb_storage.distributed" in INSTALLED_APPS, and its migration.')
+    for name in NOT_HERE:
+        if options[name] is not None and options[name] is not False:
+            raise CommandError(f"--{name.replace('_', '-')} does not go with --enqueue.")
+    from athumb_storage.distributed import engines
+
+    try:
+        engines.place(options["backend"], options["queue"])
+    except RunError as error:
+        raise CommandError(str(error)) from error
+
+
 def enqueue(
     rows: models.QuerySet[Any],
     field: models.FileField,
     only: Sequence[str] | None,
     options: dict[str, Any],
+    *,
     listed: Any = None,
-) -> str:
-    """Start a run as the options say; what there is to tell.
+    tell: Callable[[str], object],
+) -> None:
+    """Start a run as the options say, which `check` has seen.
 
     Args:
         rows: all rows of the model, or those that were chosen.
@@ -40,24 +65,26 @@ def enqueue(
         only: the thumb names wanted; None is all.
         options: those of the command, among them `workers` and the four of `add_options`.
         listed: primary keys of rows, each with the thumb names wanted of it; None is all `rows`.
+        tell: is told what there is to say, a line at a time.
 
     Raises:
-        CommandError: the app is not installed, an option does not go with it, or no run can be started.
+        CommandError: the run could not be started, or it was done at once and rows failed.
     """
-    if not apps.is_installed("athumb_storage.distributed"):
-        raise CommandError('--enqueue needs "athumb_storage.distributed" in INSTALLED_APPS, and its migration.')
-    for name in NOT_HERE:
-        if options.get(name):
-            raise CommandError(f"--{name.replace('_', '-')} does not go with --enqueue.")
-    from athumb_storage.distributed import runs
+    from athumb_storage.distributed import runs, showing
 
     chosen = {name: options[name] for name in ("tasks", "queue", "backend")}
     workers = None if options["workers"] == WORKERS else options["workers"]  # by default that of each machine
     try:
         run = runs.start(rows, field, only, listed=listed, workers=workers, **chosen)
+        run.refresh_from_db()
+        if not showing.is_done_here(run):
+            tell(f"Run {run} is started: `manage.py athumb_runs {run.pk}` shows how far it is.")
+            return
+        for line in showing.lines_of(run):
+            tell(line)
+        showing.refuse_failures(run)
     except RunError as error:
         raise CommandError(str(error)) from error
-    return f"Run {run.pk} is started: `manage.py athumb_runs {run.pk}` shows how far it is."
 
 
 def positive(text: str) -> int:

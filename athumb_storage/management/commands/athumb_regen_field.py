@@ -77,11 +77,10 @@ class Command(BaseCommand):
             raise CommandError("--workers: at least one is needed.")
         if options["since"] and not options["stale"]:
             raise CommandError("--since goes with --stale.")
+        door.check(options)
         fields = _fields(options)
         if options["enqueue"]:
-            for model, field in fields:
-                rows, only = _rows(model, options), named_thumbs(field, options["thumb"])
-                self.stdout.write(door.enqueue(rows, field, only, options, _due(rows, field, only, options)))
+            self._enqueue(fields, options)
             return
         chosen = {name: options[name] for name in _CHOICES}
         thumbs = {_label(model, field): fingerprint(field) for model, field in fields}
@@ -97,6 +96,19 @@ class Command(BaseCommand):
                 self.stderr.write(f"Stopped after {counted(checkpoint.counts.total())}.")
                 raise
         self._summarise(checkpoint.counts, options["dry_run"])
+
+    def _enqueue(self, fields: Sequence[tuple[type[models.Model], models.FileField]], options: dict[str, Any]) -> None:
+        """A run for each field; one that cannot be started does not stop the others, which nobody has to start anew."""
+        wrong = []
+        for model, field in fields:
+            rows, only = _rows(model, options), named_thumbs(field, options["thumb"])
+            due = _due(rows, field, only, options)
+            try:
+                door.enqueue(rows, field, only, options, listed=due, tell=self.stdout.write)
+            except CommandError as error:
+                wrong.append(f"{_label(model, field)}: {error}")
+        if wrong:
+            raise CommandError("\n".join(wrong))
 
     def _work(
         self,
