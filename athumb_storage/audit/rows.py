@@ -16,7 +16,7 @@ from django.db import DatabaseError, OperationalError, connections, models, rout
 
 from athumb_storage.audit.places import Place, place_of
 from athumb_storage.exceptions import AuditError
-from athumb_storage.rows import by_pk
+from athumb_storage.rows import all_rows, by_pk
 
 PAGE: Final = 2000
 """How many rows are fetched at once."""
@@ -142,7 +142,7 @@ class FileColumn:
         return table.casefold() not in {name.casefold() for name in there}
 
     def _rows(self) -> models.QuerySet[Any]:
-        return models.QuerySet(self.model, using=self.database)  # a manager may hide some
+        return all_rows(self.model, self.database)
 
     def _unreadable(self, error: DatabaseError) -> AuditError:
         table = self.model._meta.db_table
