@@ -14,7 +14,7 @@ from athumb_storage.audit.places import Place
 from athumb_storage.audit.reconciling import STALE
 from athumb_storage.audit.rows import PAGE
 from athumb_storage.audit.scope import keys_of
-from athumb_storage.rows import by_pk, kept_columns
+from athumb_storage.rows import all_rows, by_pk, kept_columns
 
 _HERE: Final = Place("", "")
 """The storage itself, so that keys are names in it."""
@@ -35,9 +35,9 @@ AND EXISTS (SELECT 1 FROM older o WHERE o.place = u.place AND o.original = u.key
 
 _DUE: Final = """
 FROM due d CROSS JOIN used u ON u.id = d.original
-WHERE NOT EXISTS (SELECT 1 FROM used v WHERE v.place = u.place AND v.key = u.key AND v.id > u.id)
+WHERE d.thumb = ? OR NOT EXISTS (SELECT 1 FROM used v WHERE v.place = u.place AND v.key = u.key AND v.id > u.id)
 """
-"""What is due, but for the rows whose file a later one has as well."""
+"""What is due, but for the thumbs of rows whose file a later one has as well; what a row is to keep is its own."""
 
 
 def due(
@@ -54,8 +54,8 @@ def due(
     """The rows whose file lacks thumbs or has stale ones: primary key and thumb names, in the order of primary keys.
 
     A row that does not have the width, height or placeholder that its model keeps lacks something as well, if no thumb.
-    Of rows that share a file only the last is given. A file whose name says that it has no thumbs is not due; one that
-    is not there lacks all of them. The storage is listed once, from what the names have in common.
+    Of rows that share a file only the last is given for thumbs. A file whose name says that it has none is not due;
+    one that is not there lacks all of them. The storage is listed once, from what the names have in common.
 
     Args:
         field: a file field on a storage that makes thumbs.
@@ -70,7 +70,7 @@ def due(
     """
     storage: Any = field.storage
     if rows is None:
-        rows = models.QuerySet(field.model)
+        rows = all_rows(field.model)
     if database is not None:
         rows = rows.using(database)
     with Ledger() as ledger:
@@ -86,7 +86,7 @@ def due(
             _note_older(ledger, storage.naming)
             ledger.run(f"INSERT OR IGNORE INTO due {_STALE}", [microseconds(since) if since else 0])
             ledger.run(f"INSERT OR IGNORE INTO due {_OLDER}")
-        ((count,),) = ledger.query(f"SELECT count(DISTINCT d.original) {_DUE}")
+        ((count,),) = ledger.query(f"SELECT count(DISTINCT d.original) {_DUE}", [ledger.number_of(_KEPT)])
         counted(count)
         yield from _grouped(ledger)
 
@@ -138,7 +138,8 @@ def _note_older(ledger: Ledger, naming: Any) -> None:
 
 def _grouped(ledger: Ledger) -> Iterator[tuple[Any, list[str]]]:
     """A row and its thumb names at a time."""
-    found: Iterable[tuple[bytes, int]] = ledger.query(f"SELECT u.pk, d.thumb {_DUE} ORDER BY d.original, d.thumb")
+    query = f"SELECT u.pk, d.thumb {_DUE} ORDER BY d.original, d.thumb"
+    found: Iterable[tuple[bytes, int]] = ledger.query(query, [ledger.number_of(_KEPT)])
     current: tuple[bytes, list[str]] | None = None
     for pk, thumb in found:
         if current is None or current[0] != pk:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
 
@@ -362,6 +362,7 @@ class ThumbnailStorageMixin(AddressingStorage, ListingStorage, TravellingStorage
             ValueError: `name` is empty.
             InvalidFocalPoint: the focal point is not on the image.
             FileNotFoundError: there is no such original.
+            SuspiciousOperation: no file can have this name.
             UploadedImageIsUnreadableError: the original cannot be decoded.
         """
         name = named(name)
@@ -384,7 +385,10 @@ class ThumbnailStorageMixin(AddressingStorage, ListingStorage, TravellingStorage
         """Whether what failed by one of `storage_errors` may go well in a while: the storage was out of reach, or wants
         to be asked less.
         """
-        return isinstance(error, ConnectionError)
+        return isinstance(error, ConnectionError | TimeoutError)
 
     def _open_original(self, name: str) -> AbstractContextManager[File[Any]]:
-        return self.open(name, "rb")
+        try:
+            return self.open(name, "rb")
+        except ValueError as error:  # such as a null byte in it
+            raise SuspiciousFileOperation(f"{shown(name)}: {error}") from error

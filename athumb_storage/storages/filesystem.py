@@ -132,6 +132,8 @@ def _walked(path: str, start: str, prefix: str, above: tuple[tuple[int, int], ..
             found = [entry for entry in entries if may_begin(start + entry.name, prefix)]
     except (FileNotFoundError, NotADirectoryError):  # nothing was ever stored there, or it has just been removed
         return
+    except ValueError:  # a null byte in its name: there is no such folder
+        return
     above = (*above, (folder.st_dev, folder.st_ino))
     for entry in found:
         with suppress(FileNotFoundError):  # removed meanwhile, or a link to nowhere

@@ -39,7 +39,7 @@ class WriteOutcomeUnknown(OSError):
 
 def is_of_storing(storage: Storage, error: BaseException) -> bool:
     """Whether it is the upload or the storage that failed, and not somebody who wants this thread to stop."""
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError) and error.errno is None:  # the operating system gives a number with its own
         return False
     return isinstance(error, (AthumbError, *storage.storage_errors))
 

@@ -167,8 +167,10 @@ def test_a_regeneration_is_stopped(make_storage, monkeypatch, stops_at_decoding,
     stops_at_decoding(stop())
     with pytest.raises(stop):
         list(regenerate(Product.objects.all(), field))
+    # In one of several threads of ours a timeout is the storage's: a signal handler has the main thread.
+    workers = 1 if stop is TimeoutError else 2
     with pytest.raises(stop):
-        call_command("athumb_regen_field", "shop.Product", "image", stdout=io.StringIO())
+        call_command("athumb_regen_field", "shop.Product", "image", workers=workers, stdout=io.StringIO())
 
 
 @each_stop

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+import signal
 import threading
 import time
 import tracemalloc
@@ -18,7 +19,7 @@ from django.core.files.storage import default_storage
 from django.db import models
 
 from athumb_storage import regeneration
-from athumb_storage.regeneration import PAGE, Outcome, Result, fingerprint, regenerate
+from athumb_storage.regeneration import PAGE, LeftUnderWay, Outcome, Result, fingerprint, regenerate
 from athumb_storage.storages import FileSystemThumbnailStorage, InMemoryThumbnailStorage, S3ThumbnailStorage
 from tests.conftest import draw, image_in, noise, upload
 from tests.proxy import ERROR, FORBIDDEN, RESET, SLOW_DOWN, Proxy
@@ -72,6 +73,28 @@ def content(key):
         return file.read()
 
 
+@pytest.fixture
+def on_disk(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    backend = {"BACKEND": "athumb_storage.storages.FileSystemThumbnailStorage"}
+    settings.STORAGES = {**settings.STORAGES, "default": backend}
+
+
+def fail_to_open(monkeypatch, wanted, error):
+    """Opening one file on disk ends in this error; how often it was tried."""
+    asked = []
+    opening = FileSystemThumbnailStorage._open_original
+
+    def opened(storage, name):
+        if name != wanted:
+            return opening(storage, name)
+        asked.append(name)
+        raise error
+
+    monkeypatch.setattr(FileSystemThumbnailStorage, "_open_original", opened)
+    return asked
+
+
 @pytest.mark.usefixtures("each_storage")
 class TestKeys:
     def test_thumbs_are_written_to_the_keys_they_had(self):
@@ -111,7 +134,7 @@ class TestKeys:
     def test_dry_run_stores_nothing(self):
         product = Product.objects.create(image=upload("cat.jpg"))
         default_storage.delete_thumbs(product.image.name)
-        assert [result.outcome for result in regenerated(dry_run=True)] == [Outcome.GENERATED]
+        assert [result.outcome for result in regenerated(dry_run=True)] == [Outcome.DUE]
         assert not any(default_storage.exists(key) for key in thumb_keys(product.image.name))
 
 
@@ -151,6 +174,38 @@ class TestOutcomes:
         assert cut.reason.startswith("UploadedImageIsUnreadableError: 'products/c-cut.jpg'")
         assert (fine.name, fine.outcome, fine.reason) == (good, Outcome.GENERATED, "")
         assert default_storage.exists("products/d.jpg.thumbs/60x60.jpg")
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    @pytest.mark.parametrize("error", [MemoryError(), TimeoutError(110, "Connection timed out")])
+    def test_what_the_system_runs_out_of_is_about_one_file(self, on_disk, monkeypatch, workers, error):
+        first, _ = (Product.objects.create(image=upload(name)).image.name for name in ("a.jpg", "b.jpg"))
+        monkeypatch.setattr(regeneration, "_LONGEST_PAUSE", 0)
+        asked = fail_to_open(monkeypatch, first, error)
+        failed, fine = regenerated(workers=workers)
+        assert (failed.outcome, fine.outcome) == (Outcome.FAILED, Outcome.GENERATED)
+        assert failed.reason == {MemoryError: "MemoryError"}.get(type(error), f"TimeoutError: {error}")
+        assert asked == [first] * (regeneration.ATTEMPTS if isinstance(error, TimeoutError) else 1)
+
+    def test_a_timeout_without_a_number_in_a_thread_of_ours_is_that_of_the_storage(self, on_disk, monkeypatch):
+        first, _ = (Product.objects.create(image=upload(name)).image.name for name in ("a.jpg", "b.jpg"))
+        monkeypatch.setattr(regeneration, "_LONGEST_PAUSE", 0)
+        asked = fail_to_open(monkeypatch, first, TimeoutError("timed out"))
+        assert [result.outcome for result in regenerated(workers=2)] == [Outcome.FAILED, Outcome.GENERATED]
+        assert len(asked) == regeneration.ATTEMPTS
+
+    def test_elsewhere_it_is_somebody_who_wants_this_thread_to_stop(self, on_disk, monkeypatch):
+        name = Product.objects.create(image=upload("a.jpg")).image.name
+        asked = fail_to_open(monkeypatch, name, TimeoutError("enough"))
+        with pytest.raises(TimeoutError, match="enough"):
+            regenerated(workers=1)
+        assert asked == [name]
+
+    def test_a_name_that_no_file_can_have(self, on_disk):
+        Product.objects.create(image="products/a\0b.jpg")
+        Product.objects.create(image=upload("b.jpg"))
+        failed, fine = regenerated()
+        assert (failed.outcome, fine.outcome) == (Outcome.FAILED, Outcome.GENERATED)
+        assert failed.reason == r"SuspiciousFileOperation: 'products/a\x00b.jpg': embedded null byte"
 
     def test_a_file_that_is_no_image_has_no_thumbs_where_that_is_allowed(self):
         Document.objects.create(manual=ContentFile(b"%PDF-1.7", name="manual.pdf"))
@@ -238,12 +293,6 @@ class TestPages:
 
 class TestOverlap:
     @pytest.fixture
-    def on_disk(self, settings, tmp_path):
-        settings.MEDIA_ROOT = tmp_path
-        backend = {"BACKEND": "athumb_storage.storages.FileSystemThumbnailStorage"}
-        settings.STORAGES = {**settings.STORAGES, "default": backend}
-
-    @pytest.fixture
     def rows(self, on_disk):
         rows = [Product.objects.create(image=upload(f"{number}.jpg")) for number in range(12)]
         for row in rows:
@@ -291,6 +340,67 @@ class TestOverlap:
         done = [row for row in rows if default_storage.exists(thumb_keys(row.image.name)[-1])]
         assert len(done) == count  # what had begun was ended
 
+    @pytest.mark.parametrize("limit", [2, None])
+    def test_all_that_is_under_way_is_waited_for_when_it_is_interrupted(self, monkeypatch, rows, limit):
+        """Also the one whose result was to come."""
+        met, released = threading.Barrier(2, timeout=20), threading.Event()
+        opening = FileSystemThumbnailStorage._open_original
+
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        def opened(storage, name):
+            if met.wait() == 0:
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+            assert released.wait(20)
+            return opening(storage, name)
+
+        monkeypatch.setattr(FileSystemThumbnailStorage, "_open_original", opened)
+        told = []
+        before = signal.signal(signal.SIGUSR1, interrupt)
+        try:
+            with pytest.raises(KeyboardInterrupt) as raised:
+                list(
+                    regenerate(
+                        Product.objects.all(),
+                        IMAGE,
+                        limit=limit,
+                        workers=2,
+                        stopping=lambda count: (told.append(count), released.set()),
+                    )
+                )
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        assert told == [2]
+        assert raised.type is KeyboardInterrupt
+        assert [bool(default_storage.exists(thumb_keys(row.image.name)[-1])) for row in rows[:3]] == [True, True, False]
+
+    def test_a_second_interrupt_leaves_what_is_under_way(self, monkeypatch, rows):
+        released = threading.Event()
+        opening = FileSystemThumbnailStorage._open_original
+
+        def opened(storage, name):
+            assert name == "products/0.jpg" or released.wait(20)
+            return opening(storage, name)
+
+        def interrupt(count):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(FileSystemThumbnailStorage, "_open_original", opened)
+        results = regenerate(Product.objects.all(), IMAGE, workers=3, stopping=interrupt)
+        try:
+            next(results)
+            with pytest.raises(LeftUnderWay):
+                results.close()
+        finally:
+            released.set()
+
+    def test_nothing_is_said_where_nothing_is_under_way(self, rows):
+        told = []
+        list(regenerate(Product.objects.all(), IMAGE, workers=2, stopping=told.append))
+        regenerate(Product.objects.all(), IMAGE, workers=2, stopping=told.append).close()
+        assert told == []
+
     def test_what_is_no_failure_of_storing_stops_it(self, monkeypatch, rows):
         monkeypatch.setattr(FileSystemThumbnailStorage, "_open_original", lambda storage, name: 1 / 0)
         with pytest.raises(ZeroDivisionError):
@@ -323,6 +433,43 @@ class TestKept:
             kept[0],
             {**kept[1], "width": 1},
         ]
+
+    @pytest.mark.parametrize("first", [{}, {"placeholder": "", "width": None}, {"width": None}])
+    def test_of_all_rows_that_share_a_file(self, first):
+        """Whatever the first of them lacks itself."""
+        rows = [Story.objects.create(image=upload("a.jpg")) for _ in range(3)]
+        kept = Story.objects.values("width", "height", "placeholder")[0]
+        Story.objects.update(image=rows[0].image.name)
+        Story.objects.exclude(pk=rows[0].pk).update(width=None, height=None, placeholder="")
+        Story.objects.filter(pk=rows[0].pk).update(**first)
+        results = regenerated(Story, Story._meta.get_field("image"))
+        assert list(Story.objects.values("width", "height", "placeholder")) == [kept] * 3
+        assert results[-1].outcome is Outcome.REPEATED
+
+    def test_of_a_row_that_is_listed_beside_the_one_for_thumbs(self):
+        rows = [Story.objects.create(image=upload("a.jpg")) for _ in range(2)]
+        name = rows[0].image.name
+        Story.objects.update(image=name, width=None)
+        storage = rows[0].image.storage
+        storage.delete_thumbs(name)
+        due = [(rows[0].pk, []), (rows[1].pk, ["square"])]
+        regenerated(Story, Story._meta.get_field("image"), due=due)
+        assert list(Story.objects.values_list("width", flat=True)) == [300, 300]
+        assert storage.exists(storage.thumb_key(name, "square"))
+
+    def test_of_a_row_that_a_manager_hides(self, monkeypatch):
+        class Hiding(models.Manager):
+            def get_queryset(self):
+                return super().get_queryset().none()
+
+        manager = Hiding()
+        manager.model, manager.name = Story, "hiding"
+        Story.objects.create(image=upload("a.jpg"))
+        Story.objects.update(width=None)
+        rows = Story.objects.all()
+        monkeypatch.setitem(vars(Story._meta), "base_manager", manager)
+        list(regenerate(rows, Story._meta.get_field("image")))
+        assert Story.objects.get().width == 300
 
     def test_of_a_plain_image_field(self, monkeypatch):
         field = models.ImageField(width_field="width", height_field="height", storage=Story.image.field.storage)
@@ -362,6 +509,20 @@ def test_a_row_that_is_deleted_meanwhile_has_not_failed(monkeypatch):
 
     monkeypatch.setattr(InMemoryThumbnailStorage, "_open_original", gone)
     assert regenerated() == [Result(row.pk, "products/a.jpg", Outcome.CHANGED)]
+
+
+def test_a_row_that_misses_a_file_has_failed_where_another_one_is_changed_meanwhile(monkeypatch):
+    rows = [Product.objects.create(image="products/gone.jpg") for _ in range(3)]
+    opening = InMemoryThumbnailStorage._open_original
+
+    def changed(storage, name):
+        Product.objects.filter(pk=rows[0].pk).update(image="")
+        return opening(storage, name)
+
+    monkeypatch.setattr(InMemoryThumbnailStorage, "_open_original", changed)
+    results = regenerated()
+    assert [result.outcome for result in results] == [Outcome.CHANGED, Outcome.FAILED, Outcome.REPEATED]
+    assert results[1].reason.startswith("FileNotFoundError: ")
 
 
 def test_nothing_is_kept_of_images_that_fail(make_s3, monkeypatch):

@@ -192,7 +192,7 @@ def is_temporary(error: Exception) -> bool:
     """
     if isinstance(error, ClientError):
         return status_of(error) in (429, 500, 502, 503, 504) or code_of(error) in ("SlowDown", "RequestLimitExceeded")
-    return isinstance(error, HTTPClientError | ConnectionError)
+    return isinstance(error, HTTPClientError | ConnectionError | TimeoutError)
 
 
 def certainly_not_written(error: Exception) -> bool:

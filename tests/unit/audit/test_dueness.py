@@ -18,6 +18,8 @@ from django.test.utils import isolate_apps
 from athumb_storage import Thumb
 from athumb_storage.audit import due
 from athumb_storage.fields import ImageWithThumbsField
+from tests.conftest import upload
+from tests.shop.models import Story
 from tests.stock.models import Framed, Labelled, Numbered, Photo, Poster, Scan
 from tests.stock.places import field_of, put, stored_in
 
@@ -63,6 +65,20 @@ class TestMissing:
         store(photos, "a.jpg", "b.jpg")
         assert [pk for pk, _ in missing()] == [pks[3], pks[4]]
 
+    def test_each_row_that_does_not_have_what_it_is_to_keep(self, make_in_memory):
+        field = Story._meta.get_field("image")
+        with stored_in(make_in_memory(), field):
+            rows = [Story.objects.create(image=upload("a.jpg")) for _ in range(3)]
+            name = rows[0].image.name
+            Story.objects.update(image=name)
+            assert missing(field) == []
+            Story.objects.exclude(pk=rows[1].pk).update(width=None)
+            assert missing(field) == [(rows[0].pk, []), (rows[2].pk, [])]
+            field.storage.remove_files(list(field.storage.thumb_keys(name)["square"]))
+            assert missing(field) == [(rows[0].pk, []), (rows[2].pk, ["square"])]
+            counts = []
+            assert len(missing(field, counted=counts.append)) == counts[0] == 2
+
     def test_only_some_thumbs(self, photos):
         pk = Photo.objects.create(image="a.jpg").pk
         store(photos, "a.jpg")
@@ -107,6 +123,10 @@ class TestMissing:
             store(storage, "a.jpg", "b.jpg", "a_small.jpg")
             assert missing(field_of(Scan)) == [(pks[1], ["small"])]
             assert missing(field_of(Scan), rows=Scan.objects.filter(image="a.jpg")) == []
+
+    def test_a_folder_that_there_cannot_be(self, on_disk):
+        pk = Photo.objects.create(image="a\0/b.jpg").pk
+        assert missing() == [(pk, ["small", "large"])]
 
     def test_hostile_names(self, photos):
         names = ["n\nl.jpg", "q'\"%00.jpg", "ü/日本.jpg", "../out.jpg", "a//b.jpg"]
@@ -242,8 +262,6 @@ class TestCosts:
 
 def test_as_a_storage_saves_them(photos):
     """What was saved is not due, whatever the storage."""
-    from tests.conftest import upload
-
     row = Photo.objects.create(image=upload("cat.jpg"))
     assert list(due(IMAGE, missing=True, stale=True)) == []
     photos.delete_thumbs(row.image.name)
