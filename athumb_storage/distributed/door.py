@@ -11,7 +11,6 @@ from django.core.management.base import CommandError
 from django.db import models
 
 from athumb_storage.distributed.errors import RunError
-from athumb_storage.regeneration import WORKERS
 
 NOT_HERE = ("limit", "dry_run", "fail_fast", "report", "checkpoint")
 """The options of that command which a run has no use for."""
@@ -72,10 +71,9 @@ def enqueue(
     """
     from athumb_storage.distributed import runs, showing
 
-    chosen = {name: options[name] for name in ("tasks", "queue", "backend")}
-    workers = None if options["workers"] == WORKERS else options["workers"]  # by default that of each machine
+    chosen = {name: options[name] for name in ("workers", "tasks", "queue", "backend")}
     try:
-        run = runs.start(rows, field, only, listed=listed, workers=workers, **chosen)
+        run = runs.start(rows, field, only, listed=listed, **chosen)
         run.refresh_from_db()
         if not showing.is_done_here(run):
             tell(f"Run {run} is started: `manage.py athumb_runs {run.pk}` shows how far it is.")

@@ -46,9 +46,9 @@ class Progress:
 
     def expect(self, total: int) -> None:
         """So many rows there are."""
-        self._total = total = total if self._most is None else min(total, self._most)
+        self._total = total if self._most is None else min(total, self._most)
         if self._bar is not None:
-            self._bar.reset(total)
+            self._bar.reset(self._total)
 
     def step(self, name: str) -> None:
         """One more row is done, that of the original `name`."""
@@ -59,13 +59,14 @@ class Progress:
         now = time.monotonic()
         if self._is_wanted and now - self._told >= LINE_EVERY:
             self._told = now
-            self._stdout.write(f"{self._line(now)}, at {name!r}")
+            self.write(self._stdout, f"{self._line(now)}, at {name!r}")
 
     def write(self, stream: Any, line: str) -> None:
-        """Write a line, above the bar if there is one."""
+        """Write a line, above the bar if there is one. What its encoding does not have is escaped."""
         if self._bar is not None:
             self._bar.clear()
-        stream.write(line)
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        stream.write(line.encode(encoding, "backslashreplace").decode(encoding))
 
     def _line(self, now: float) -> str:
         rate = self._done / max(now - self._began, 1e-9)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,15 +25,17 @@ class Checkpoint:
         arguments: what the command was told, and for which thumbs. Another command's checkpoint is refused.
 
     Raises:
-        CommandError: the file cannot be read, or is another command's.
+        CommandError: the file cannot be read or written, or is another command's.
     """
 
     def __init__(self, path: str | None, arguments: Mapping[str, Any]) -> None:
-        self._path = Path(path) if path else None
+        self._path = None if path is None else Path(path)
         self._state: dict[str, Any] = {"arguments": json.loads(_as_json(arguments)), "field": None, "pk": None}
         self.counts: Counter[Outcome] = Counter()
         if self._path and self._path.exists():
             self._load(self._path)
+        if not self.is_complete:  # what cannot be written is to be known before anything is done
+            self._save()
 
     def _load(self, path: Path) -> None:
         try:
@@ -78,18 +81,19 @@ class Checkpoint:
         if not self._path:
             return
         self._state["counts"] = {outcome.name: count for outcome, count in self.counts.items()}
-        beside = self._path.with_name(f"{self._path.name}.new")
-        with beside.open("w") as file:
-            file.write(_as_json(self._state))
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self._path)
-        if os.name == "posix":  # elsewhere no folder can be opened
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        with _written("checkpoint"):
+            beside = self._path.with_name(f"{self._path.name}.new")
+            with beside.open("w") as file:
+                file.write(_as_json(self._state))
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self._path)
+            if os.name == "posix":  # elsewhere no folder can be opened
+                folder = os.open(self._path.parent, os.O_RDONLY)
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
 
 
 class Report:
@@ -100,27 +104,42 @@ class Report:
     """
 
     def __init__(self, path: str | None) -> None:
-        try:
-            self._file: IO[str] | None = open(path, "a", encoding="utf-8") if path else None  # noqa: SIM115, PTH123, closed below
-        except OSError as error:
-            raise CommandError(f"The report cannot be written: {error}") from error
+        with _written("report"):
+            self._file: IO[str] | None = None if path is None else open(path, "a", encoding="utf-8")  # noqa: SIM115, PTH123, closed below
 
     def __enter__(self) -> Report:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._file:
-            self._file.close()
+            with _written("report"):
+                self._file.close()
 
-    def write(self, field: str, result: Result) -> None:
+    def write(self, field: str, key: PrimaryKey, result: Result) -> None:
         """Write a line, before the checkpoint says that its row is done."""
         if not self._file:
             return
-        told = {"field": field, "pk": result.pk, "name": result.name, "outcome": result.outcome.value}
-        self._file.write(_as_json({**told, **({"reason": result.reason} if result.reason else {})}) + "\n")
-        self._file.flush()
-        if result.outcome is Outcome.FAILED:  # which nobody would hear of again
-            os.fsync(self._file.fileno())
+        pk = result.pk if isinstance(result.pk, int) else key.to_text(result.pk)
+        told = {"field": field, "pk": pk, "name": result.name, "outcome": result.outcome.value}
+        if result.reason:
+            told["reason"] = result.reason
+        with _written("report"):
+            self._file.write(_as_json(told) + "\n")
+            self._file.flush()
+            if result.outcome is Outcome.FAILED:  # which nobody would hear of again
+                os.fsync(self._file.fileno())
+
+
+@contextmanager
+def _written(what: str) -> Iterator[None]:
+    """
+    Raises:
+        CommandError: it cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise CommandError(f"The {what} cannot be written: {error}") from error
 
 
 def _as_json(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -52,6 +53,7 @@ class Site:
         self.folder = folder
         self.media = folder / "media"
         self.report = folder / "report.jsonl"
+        self.checkpoint = folder / "checkpoint.json"
         environment = {"PYTHONPATH": os.pathsep.join(sys.path), "DJANGO_SETTINGS_MODULE": "tests.settings"}
         self._environment = {**os.environ, **environment}
 
@@ -62,16 +64,16 @@ class Site:
         )
 
     def regenerate(self) -> subprocess.Popen[str]:
-        files = f"--report={self.report}", f"--checkpoint={self.folder / 'checkpoint.json'}"
+        files = f"--report={self.report}", f"--checkpoint={self.checkpoint}"
         return self.command("athumb_regen_field", "shop.Product", "image", f"--workers={WORKERS}", *files)
 
-    def fill(self) -> None:
+    def fill(self, rows: int = ROWS) -> None:
         """Rows whose originals alone are stored."""
         with self.command("check") as process:
             assert process.wait() == 0
         data = noise((1000, 800))  # so that each takes a while
         (self.media / "products").mkdir(parents=True)
-        names = [f"products/{number}.jpg" for number in range(ROWS)]
+        names = [f"products/{number}.jpg" for number in range(rows)]
         for name in names:
             (self.media / name).write_bytes(data)
         with contextlib.closing(sqlite3.connect(self.folder / "db.sqlite3")) as connection, connection:
@@ -89,6 +91,34 @@ def site(tmp_path):
     site = Site(tmp_path)
     site.fill()
     return site
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no named pipes")
+def test_who_interrupts_twice_does_not_wait_for_what_does_not_answer(tmp_path):
+    site = Site(tmp_path)
+    site.fill(2 * WORKERS)
+    originals = sorted(site.media.glob("products/*.jpg"))
+    for original in originals[WORKERS:]:
+        original.unlink()
+        os.mkfifo(original)  # to open it takes for ever
+    process = site.regenerate()
+    while not site.checkpoint.exists() or f'"GENERATED": {WORKERS}' not in site.checkpoint.read_text():
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    told = process.stderr.readline()
+    assert re.fullmatch(rf"Waiting for [1-{WORKERS}] originals? under way; Ctrl-C leaves them\.\n", told)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.5)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGINT
+    assert errors == f"Stopped after {WORKERS} rows.\n"
+    for original in originals[WORKERS:]:
+        original.unlink()
+        original.write_bytes(originals[0].read_bytes())
+    with site.regenerate() as again:
+        assert f"{2 * WORKERS} rows: {2 * WORKERS} generated" in again.communicate(timeout=60)[0]
+    assert site.done() == [*range(1, 2 * WORKERS + 1)]
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)

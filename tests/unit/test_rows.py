@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import uuid
 
 import django
@@ -14,9 +15,9 @@ from athumb_storage.distributed import rows as distributed_rows
 from athumb_storage.distributed.models import Run
 from athumb_storage.distributed.rows import cut, cut_listed, rows_left
 from athumb_storage.fields import FileWithThumbsField
-from athumb_storage.management.records import Checkpoint
+from athumb_storage.management.records import Checkpoint, Report
 from athumb_storage.regeneration import regenerate
-from athumb_storage.rows import PrimaryKey, by_pk
+from athumb_storage.rows import PrimaryKey, all_rows, by_pk
 from athumb_storage.storages import InMemoryThumbnailStorage
 from tests.conftest import upload
 from tests.shop.models import Book
@@ -25,6 +26,7 @@ KEYS = {
     "int": ({"id": models.BigAutoField(primary_key=True)}, [1, 2, 3]),
     "uuid": ({"id": models.UUIDField(primary_key=True)}, sorted((uuid.UUID(int=n * 7**40) for n in range(3)), key=str)),
     "text": ({"id": models.CharField(max_length=20, primary_key=True)}, ["", 'a"\n', "b%"]),
+    "binary": ({"id": models.BinaryField(primary_key=True)}, [b"\0\1", b"a", b"\xff"]),
     "date": (
         {"id": models.DateTimeField(primary_key=True)},
         [datetime.datetime(2026, 1, day, tzinfo=datetime.UTC) for day in (1, 2, 3)],
@@ -84,6 +86,26 @@ def test_regenerated_and_due(rows, model_and_keys, tmp_path):
     assert [result.pk for result in regenerate(rows.filter(pk__gt=last), field)] == keys[1:]
     due = [(keys[2], ["small"]), (keys[1], ["small"])]
     assert [result.pk for result in regenerate(rows, field, due=due)] == [keys[2], keys[1]]
+
+
+def test_in_a_report(rows, model_and_keys, tmp_path):
+    model, keys = model_and_keys
+    path, key = tmp_path / "report.jsonl", PrimaryKey(model)
+    with Report(str(path)) as report:
+        for result in regenerate(rows, model._meta.get_field("file")):
+            report.write("shop.Keyed.file", key, result)
+    told = [json.loads(line)["pk"] for line in path.read_text().splitlines()]
+    assert [pk if isinstance(pk, int) else key.from_text(pk) for pk in told] == keys
+    assert all(isinstance(pk, int) for pk in told) == isinstance(keys[0], int)
+
+
+def test_all_rows_are_those_that_no_manager_hides(model_and_keys, monkeypatch):
+    model, keys = model_and_keys
+    model.objects.bulk_create(model(pk=key, file="x") for key in keys)
+    with monkeypatch.context() as hiding:
+        hiding.setattr(models.Manager, "get_queryset", lambda manager: models.QuerySet(manager.model).none())
+        assert not model.objects.exists()
+        assert all_rows(model).count() == all_rows(model, "default").count() == len(keys)
 
 
 def test_in_ranges(rows, model_and_keys, monkeypatch):

@@ -24,7 +24,7 @@ def options(*arguments):
     parser = ArgumentParser()
     door.add_options(parser)
     others = {"limit": None, "dry_run": False, "fail_fast": False, "report": None, "checkpoint": None}
-    return {"workers": WORKERS, **others, **vars(parser.parse_args(arguments))}
+    return {"workers": None, **others, **vars(parser.parse_args(arguments))}
 
 
 @pytest.fixture
@@ -56,8 +56,9 @@ def test_without_them_it_has_its_own(enqueue):
 
 
 def test_workers(enqueue):
-    enqueue(workers=1)
-    assert Run.objects.get().workers == 1
+    """Also where it is what this machine would take anyway."""
+    enqueue(workers=WORKERS)
+    assert Run.objects.get().workers == WORKERS
 
 
 def test_rows_that_are_listed(enqueue):

@@ -7,11 +7,13 @@ import itertools
 import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
+from django.db import models
 
 from athumb_storage import ThumbSet
 from athumb_storage.management import progress
@@ -213,9 +215,7 @@ def test_dry_run(without_thumbs):
     name = without_thumbs().image.name
     run = Run("shop.Product", "image", "--dry-run")
     assert thumbs_of(name) == []
-    assert run.lines == [
-        "Dry run, nothing stored: 1 row: 1 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."
-    ]
+    assert run.lines == ["Dry run, nothing stored: 1 row: 1 to be generated, 0 without a file, 0 repeated."]
 
 
 class TestDerivedModels:
@@ -237,6 +237,36 @@ class TestDerivedModels:
         assert thumbs_of(name) == ALL
 
 
+def test_rows_that_a_manager_hides(without_thumbs, monkeypatch):
+    class Hiding(models.Manager):
+        def get_queryset(self):
+            return super().get_queryset().exclude(name="hidden")
+
+    manager = Hiding()
+    manager.model, manager.name = Product, "hiding"
+    name = without_thumbs().image.name
+    Product.objects.update(name="hidden")
+    monkeypatch.setitem(vars(Product._meta), "base_manager", manager)
+    assert not Product._base_manager.exists()
+    Run("shop.Product", "image")
+    assert thumbs_of(name) == ALL
+
+
+class OtherRouter:
+    def db_for_write(self, model, **hints):
+        return "other"
+
+
+@pytest.mark.django_db(databases=["default", "other"])
+@pytest.mark.parametrize("arguments", [("shop.Product", "image"), ("--all",)])
+def test_the_database_that_rows_are_written_to(without_thumbs, settings, arguments):
+    settings.DATABASE_ROUTERS = [f"{__name__}.OtherRouter"]
+    here = without_thumbs("here.jpg").image.name
+    there = without_thumbs("there.jpg", database="other").image.name
+    assert Run(*arguments).lines[-1].startswith("1 row: 1 generated")
+    assert (thumbs_of(here), thumbs_of(there)) == ([], ALL)
+
+
 @pytest.mark.django_db(databases=["default", "other"])
 def test_database(without_thumbs):
     here = without_thumbs("here.jpg").image.name
@@ -250,7 +280,7 @@ def test_a_query_for_each_page_of_rows_and_one_that_counts_them(django_assert_nu
     Product.objects.bulk_create(Product(image=f"{number}.jpg") for number in range(999))
     with django_assert_num_queries(3):
         run = Run("shop.Product", "image", "--dry-run")
-    assert run.lines[-1].endswith("999 rows: 999 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed.")
+    assert run.lines[-1].endswith("999 rows: 999 to be generated, 0 without a file, 0 repeated.")
 
 
 def test_a_plain_field_on_a_storage_with_thumbs():
@@ -344,6 +374,10 @@ class TestRows:
             ("--filter=id=red", "--filter id=red: Field 'id' expected a number but got 'red'."),
             ("--filter=book__isnull=perhaps", "--filter book__isnull=perhaps: The QuerySet value for an isnull"),
             ("--workers=0", "--workers: at least one is needed."),
+            ("--limit=-1", "--limit: a number of rows is needed, 0 or more."),
+            ("--tasks=3", "--tasks goes with --enqueue."),
+            ("--database=nope", "There is no database 'nope' among 'default', 'other'."),
+            ("--checkpoint=/nonexistent/x", "The checkpoint cannot be written: "),
             ("--since=2026-01-31", "--since goes with --stale."),
             ("--all", "--all takes every field, so model cannot be given with it."),
         ],
@@ -372,13 +406,28 @@ class TestAll:
         # The row of a Book is a row of Product, whose table has the name; a Plain has a field without a file.
         assert run.lines[-1] == "5 rows: 4 generated, 0 not an image, 1 without a file, 0 repeated, 0 failed."
 
+    def test_of_no_such_database(self):
+        assert str(Run("--all", "--database=nope").error).startswith("There is no database 'nope' among ")
+
 
 def test_fail_fast(without_thumbs):
-    Product.objects.create(image="products/gone.jpg")
+    gone = Product.objects.create(image="products/gone.jpg")
     name = without_thumbs().image.name
     run = Run("shop.Product", "image", "--fail-fast")
-    assert str(run.error) == "Stopped at the first failure, after 1 row."
+    assert str(run.error) == "Stopped at the first failure, after 0 rows."
+    assert run.failures[0].startswith(f"Failed: 'products/gone.jpg' (row {gone.pk}): ")
     assert thumbs_of(name) == []
+
+
+def test_a_terminal_that_does_not_have_all_letters(without_thumbs, monkeypatch):
+    monkeypatch.setattr(progress, "LINE_EVERY", 0)
+    row = without_thumbs("é.jpg")
+    written = io.BytesIO()
+    stdout = io.TextIOWrapper(written, encoding="ascii", write_through=True)
+    call_command("athumb_regen_field", "shop.Product", "image", verbosity=2, stdout=stdout)
+    lines = written.getvalue().decode().splitlines()
+    assert lines[0].endswith(r"left, at 'products/\xe9.jpg'")
+    assert lines[1] == rf"generated: 'products/\xe9.jpg' (row {row.pk})"
 
 
 def test_a_report_has_a_line_for_each_row(without_thumbs, tmp_path):
@@ -395,6 +444,27 @@ def test_a_report_has_a_line_for_each_row(without_thumbs, tmp_path):
     assert lines[1] == {**common, "pk": gone.pk, "name": "products/gone.jpg", "outcome": "failed"}
 
 
+def test_a_report_says_what_a_dry_run_would_do(without_thumbs, tmp_path):
+    without_thumbs()
+    report = tmp_path / "report.jsonl"
+    Run("shop.Product", "image", "--dry-run", f"--report={report}")
+    assert json.loads(report.read_text())["outcome"] == "to be generated"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_report_on_a_full_disk(without_thumbs):
+    without_thumbs()
+    error = Run("shop.Product", "image", "--report=/dev/full").error
+    assert str(error) == "The report cannot be written: [Errno 28] No space left on device"
+
+
+def test_a_report_and_a_checkpoint_in_one_file(tmp_path):
+    (tmp_path / "other").symlink_to(tmp_path / "one")
+    files = f"--report={tmp_path / 'one'}", f"--checkpoint={tmp_path / 'x' / '..' / 'other'}"
+    assert str(Run("shop.Product", "image", *files).error) == "--report and --checkpoint are two files."
+    assert not (tmp_path / "one").exists()
+
+
 def test_a_report_that_cannot_be_written(tmp_path):
     error = Run("shop.Product", "image", f"--report={tmp_path}").error
     assert str(error).startswith("The report cannot be written: ")
@@ -409,16 +479,32 @@ class TestCheckpoint:
     def test_it_goes_on_where_it_was(self, without_thumbs, path):
         first, last = (without_thumbs(name).image.name for name in ("a.jpg", "c.jpg"))
         gone = Product.objects.create(image="products/gone.jpg")
-        stopped = Run("shop.Product", "image", "--fail-fast", f"--checkpoint={path}")
-        assert str(stopped.error) == "Stopped at the first failure, after 3 rows."
+        command = "shop.Product", "image", "--fail-fast", f"--checkpoint={path}"
+        for _ in range(2):  # what failed is the first one the next time
+            stopped = Run(*command)
+            assert str(stopped.error) == "Stopped at the first failure, after 2 rows."
+            assert [line.split(")")[0] for line in stopped.failures] == [f"Failed: 'products/gone.jpg' (row {gone.pk}"]
         default_storage.delete_thumbs(first)
         default_storage.delete_thumbs(last)
         later = without_thumbs("d.jpg").image.name
-        run = Run("shop.Product", "image", "--fail-fast", f"--checkpoint={path}")
-        assert [thumbs_of(name) for name in (first, last, later)] == [[], [], ALL]
-        assert run.lines == ["4 rows: 3 generated, 0 not an image, 0 without a file, 0 repeated, 1 failed."]
-        assert str(run.error) == "1 of 4 rows failed."
-        assert gone.pk  # its failure was told the first time, and counts
+        default_storage.save("products/gone.jpg", upload())
+        default_storage.delete_thumbs("products/gone.jpg")
+        run = Run(*command)
+        assert run.error is None
+        assert [thumbs_of(name) for name in (first, last, gone.image.name, later)] == [[], [], ALL, ALL]
+        assert run.lines == ["4 rows: 4 generated, 0 not an image, 0 without a file, 0 repeated, 0 failed."]
+
+    def test_a_row_that_failed_is_done(self, without_thumbs, path):
+        Product.objects.create(image="products/gone.jpg")
+        command = "shop.Product", "image", f"--checkpoint={path}"
+        for _ in range(2):
+            run = Run(*command)
+            assert str(run.error) == "1 of 1 row failed."
+        assert run.failures == []  # it was told the first time
+
+    def test_what_cannot_be_meant_leaves_none(self, path):
+        Run("shop.Product", "image", "--filter=colour=red", f"--checkpoint={path}")
+        assert not path.exists()
 
     def test_what_is_done_is_not_done_again(self, without_thumbs, path):
         name = without_thumbs().image.name
@@ -438,6 +524,7 @@ class TestCheckpoint:
         default_storage.delete_thumbs(name)
         run = Run("--all", f"--checkpoint={path}")
         assert thumbs_of(name) == []
+        assert len(run.failures) == 1
         assert run.lines[-1] == "2 rows: 1 generated, 0 not an image, 0 without a file, 0 repeated, 1 failed."
 
     @pytest.mark.parametrize("argument", ["--thumb=large", "--filter=name=x", "--limit=3", "--dry-run"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
+from django.core.management import CommandError
 
-from athumb_storage.management.records import Checkpoint
+from athumb_storage.management.records import Checkpoint, Report
 from athumb_storage.regeneration import Outcome, Result
 from athumb_storage.rows import PrimaryKey
 from tests.shop.models import Product
@@ -31,6 +33,17 @@ def test_rows_of_which_nothing_would_be_lost_are_written_seldom(tmp_path):
     checkpoint = Checkpoint(str(path), {})
     for pk in range(999):
         checkpoint.note("shop.Product.image", PrimaryKey(Product), Result(pk, "", Outcome.EMPTY))
-    assert not path.exists()
+    assert not Checkpoint(str(path), {}).counts
     checkpoint.note("shop.Product.image", PrimaryKey(Product), Result(999, "", Outcome.EMPTY))
     assert Checkpoint(str(path), {}).counts == {Outcome.EMPTY: 1000}
+
+
+def test_a_failure_that_does_not_reach_the_disk_is_told(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with Report(str(tmp_path / "report.jsonl")) as report:
+        report.write("shop.Product.image", PrimaryKey(Product), Result(1, "a.jpg", Outcome.GENERATED))
+        with pytest.raises(CommandError, match=r"The report cannot be written: .*Input/output error"):
+            report.write("shop.Product.image", PrimaryKey(Product), Result(2, "b.jpg", Outcome.FAILED))
