@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import re
-import signal
 import threading
 import time
 import tracemalloc
 from collections import Counter
+from concurrent.futures import Future
 from functools import partial
 from itertools import islice
 
@@ -343,44 +343,42 @@ class TestOverlap:
     @pytest.mark.parametrize("limit", [2, None])
     def test_all_that_is_under_way_is_waited_for_when_it_is_interrupted(self, monkeypatch, rows, limit):
         """Also the one whose result was to come."""
-        met, released = threading.Barrier(2, timeout=20), threading.Event()
-        opening = FileSystemThumbnailStorage._open_original
-
-        def interrupt(*_):
-            raise KeyboardInterrupt
+        begun, released, told = threading.Barrier(3, timeout=20), threading.Event(), []
+        opening, result = FileSystemThumbnailStorage._open_original, Future.result
 
         def opened(storage, name):
-            if met.wait() == 0:
-                signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+            begun.wait()
             assert released.wait(20)
             return opening(storage, name)
 
+        def interrupted(future):
+            if threading.current_thread() is not threading.main_thread():
+                return result(future)
+            begun.wait()
+            raise KeyboardInterrupt
+
+        def stopping(count):
+            told.append(count)
+            released.set()
+
         monkeypatch.setattr(FileSystemThumbnailStorage, "_open_original", opened)
-        told = []
-        before = signal.signal(signal.SIGUSR1, interrupt)
-        try:
-            with pytest.raises(KeyboardInterrupt) as raised:
-                list(
-                    regenerate(
-                        Product.objects.all(),
-                        IMAGE,
-                        limit=limit,
-                        workers=2,
-                        stopping=lambda count: (told.append(count), released.set()),
-                    )
-                )
-        finally:
-            signal.signal(signal.SIGUSR1, before)
+        monkeypatch.setattr(Future, "result", interrupted)
+        with pytest.raises(KeyboardInterrupt) as raised:
+            list(regenerate(Product.objects.all(), IMAGE, limit=limit, workers=2, stopping=stopping))
         assert told == [2]
         assert raised.type is KeyboardInterrupt
         assert [bool(default_storage.exists(thumb_keys(row.image.name)[-1])) for row in rows[:3]] == [True, True, False]
 
     def test_a_second_interrupt_leaves_what_is_under_way(self, monkeypatch, rows):
-        released = threading.Event()
+        begun, released = threading.Event(), threading.Event()
         opening = FileSystemThumbnailStorage._open_original
 
         def opened(storage, name):
-            assert name == "products/0.jpg" or released.wait(20)
+            if name == "products/0.jpg":
+                assert begun.wait(20)
+            else:
+                begun.set()
+                assert released.wait(20)
             return opening(storage, name)
 
         def interrupt(count):
