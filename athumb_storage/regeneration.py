@@ -181,6 +181,8 @@ class _Job:
         self._threads: Threads = SharedPool(workers, "athumb-regen") if overlap else ThisThread()
         self._recent: OrderedDict[str, _Work] = OrderedDict()
         self._is_stopped = threading.Event()
+        self._due: Future[_Done] = Future()
+        self._due.set_result(_Done(Outcome.DUE))
 
     # Rows
 
@@ -216,18 +218,11 @@ class _Job:
             return before
         if before:  # its crops may be for another point, and the last row counts
             wait([before.done])
-        work = _Work(row, self._submit(row))
+        work = _Work(row, self._due if self._dry_run else self._threads.submit(self._work, row))
         self._recent[row.name] = work
         if len(self._recent) > _REMEMBERED:
             self._recent.popitem(last=False)
         return work
-
-    def _submit(self, row: _Row) -> Future[_Done]:
-        if not self._dry_run:
-            return self._threads.submit(self._work, row)
-        done: Future[_Done] = Future()
-        done.set_result(_Done(Outcome.DUE))
-        return done
 
     def _work(self, row: _Row) -> _Done:
         """Generate the thumbs of a row."""
