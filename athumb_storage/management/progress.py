@@ -65,8 +65,10 @@ class Progress:
         """Write a line, above the bar if there is one. What its encoding does not have is escaped."""
         if self._bar is not None:
             self._bar.clear()
-        encoding = getattr(stream, "encoding", None) or "utf-8"
-        stream.write(line.encode(encoding, "backslashreplace").decode(encoding))
+        try:
+            stream.write(line)
+        except UnicodeEncodeError as error:
+            stream.write(line.encode(error.encoding, "backslashreplace").decode(error.encoding))
 
     def _line(self, now: float) -> str:
         rate = self._done / max(now - self._began, 1e-9)

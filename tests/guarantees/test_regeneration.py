@@ -143,7 +143,8 @@ def test_it_goes_on_where_it_was_stopped(site, how):
     assert len(times) == ROWS
     again = times.total() - ROWS  # the checkpoint comes after the line in the report
     assert again <= stops
-    thumbs = [*site.media.glob("products/*.thumbs/*")]
+    # What is killed while it writes beside a thumb's place leaves that there.
+    thumbs = [path for path in site.media.glob("products/*.thumbs/*") if path.suffix != ".new"]
     assert len(thumbs) == 3 * ROWS
     for thumb in thumbs:
         Image.open(thumb).load()
