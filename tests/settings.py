@@ -1,12 +1,11 @@
 """Django's settings for the tests."""
 
-import atexit
-import shutil
+import os
 import tempfile
+from pathlib import Path
 
-# Nothing that a test stores on the file system shall end up in the checkout.
-MEDIA_ROOT = tempfile.mkdtemp(prefix="athumb-storage-tests-")
-atexit.register(shutil.rmtree, MEDIA_ROOT, ignore_errors=True)
+# Nothing that a test stores on the file system shall end up in the checkout. Whoever stores something there removes it.
+MEDIA_ROOT = Path(tempfile.gettempdir()) / f"athumb-storage-tests-{os.getpid()}"
 
 SECRET_KEY = "only for tests"
 USE_TZ = True
