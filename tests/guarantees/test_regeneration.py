@@ -24,10 +24,12 @@ ROWS = 90
 WORKERS = 3
 
 SITE = """
+import signal
 import sys
 import django
 from django.conf import settings
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which is ignored where tests run in the background
 database, media, *arguments = sys.argv[1:]
 settings.DATABASES["default"]["NAME"] = database
 settings.MEDIA_ROOT = media
