@@ -26,6 +26,7 @@ count, what, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 databases = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": f"{folder}/rows.sqlite3"}}
 apps = ["athumb_storage", "tests.stock"]
 settings.configure(INSTALLED_APPS=apps, DATABASES=databases, MEDIA_ROOT=folder, USE_TZ=True,
+    STOCK_REPLACED="stock.Photo",
     STORAGES={"default": {"BACKEND": "athumb_storage.storages.FileSystemThumbnailStorage"}})
 import django
 django.setup()
