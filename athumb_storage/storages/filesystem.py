@@ -130,9 +130,8 @@ def _walked(path: str, start: str, prefix: str, above: tuple[tuple[int, int], ..
         folder = os.stat(path)  # noqa: PTH116, of as many as there are
         with os.scandir(path) as entries:
             found = [entry for entry in entries if may_begin(start + entry.name, prefix)]
-    except (FileNotFoundError, NotADirectoryError):  # nothing was ever stored there, or it has just been removed
-        return
-    except ValueError:  # a null byte in its name: there is no such folder
+    # Nothing was ever stored there, or it has just been removed; or its name has a null byte, as no folder's has.
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return
     above = (*above, (folder.st_dev, folder.st_ino))
     for entry in found:
