@@ -69,10 +69,8 @@ def due(
         counted: is told how many are due, before the first is given.
     """
     storage: Any = field.storage
-    if rows is None:
-        rows = all_rows(field.model)
-    if database is not None:
-        rows = rows.using(database)
+    rows = all_rows(field.model) if rows is None else rows
+    rows = rows if database is None else rows.using(database)
     with Ledger() as ledger:
         prefix = _fill(ledger, field, rows, only)
         if prefix is None:
@@ -83,9 +81,7 @@ def due(
         if missing:
             ledger.run(f"INSERT OR IGNORE INTO due {_MISSING}")
         if stale:
-            _note_older(ledger, storage.naming)
-            ledger.run(f"INSERT OR IGNORE INTO due {_STALE}", [microseconds(since) if since else 0])
-            ledger.run(f"INSERT OR IGNORE INTO due {_OLDER}")
+            _note_stale(ledger, storage.naming, since)
         ((count,),) = ledger.query(f"SELECT count(DISTINCT d.original) {_DUE}", [ledger.number_of(_KEPT)])
         counted(count)
         yield from _grouped(ledger)
@@ -121,6 +117,13 @@ def _common(one: str, other: str) -> str:
         return one
     length = next((index for index, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(other))
     return one[:length]
+
+
+def _note_stale(ledger: Ledger, naming: Any, since: datetime | None) -> None:
+    """Note as due what is stale by its time, or by its fingerprint."""
+    _note_older(ledger, naming)
+    ledger.run(f"INSERT OR IGNORE INTO due {_STALE}", [microseconds(since) if since else 0])
+    ledger.run(f"INSERT OR IGNORE INTO due {_OLDER}")
 
 
 def _note_older(ledger: Ledger, naming: Any) -> None:
